@@ -1,0 +1,48 @@
+# Everything runs from a fresh checkout: `make run` to use SigmaTrader, `make test` to test it.
+
+# An unset variable on the command line must not send tools of another environment here.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME DJANGO_SETTINGS_MODULE
+export PYTHON
+
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check demo bench lock format venv venv-dev
+
+help:
+	@echo "make run     start SigmaTrader (sets up on the first run; Ctrl-C stops it)"
+	@echo "make test    the whole suite: SQLite, PostgreSQL, browser"
+	@echo "make check   formatting, types, import contracts, migrations, templates, locks"
+	@echo "make demo    the app against the Kite simulator"
+	@echo "make bench   the benchmarks"
+	@echo "make lock    compile requirements.txt and requirements-dev.txt from pyproject.toml"
+	@echo "make format  format the code"
+
+venv:
+	@sh scripts/setup.sh run
+
+venv-dev:
+	@sh scripts/setup.sh dev
+
+run: venv
+	@exec $(PY) manage.py up
+
+test: venv-dev
+	@exec $(PY) -m scripts.suite
+
+check: venv-dev
+	@exec $(PY) -m scripts.check
+
+demo:
+	@echo "There is no demo yet: the Kite simulator is not part of this version."
+
+bench:
+	@echo "There are no benchmarks yet."
+
+lock: venv-dev
+	@sh scripts/lock.sh
+
+format: venv-dev
+	@$(PY) -m ruff check --quiet --fix .
+	@$(PY) -m ruff format --quiet .
+	@.venv/bin/djade --target-version 5.2 $$(find templates -name '*.html')

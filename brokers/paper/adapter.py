@@ -1,0 +1,215 @@
+"""The paper broker: the port over a book of its own, with play money."""
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Final
+
+from django.db import DatabaseError
+from django.db.models import Q, QuerySet
+
+from brokers import prices
+from brokers.errors import NotSent, OutcomeUnknown
+from brokers.models import LIVE_STATUSES, BrokerConnection, PaperAccount, PaperOrder, PaperTrade
+from brokers.paper import book, funds, ledger, market
+from brokers.paper.book import Changes
+from brokers.paper.matching import day_start
+from brokers.paper.reports import report
+from brokers.paper.rules import check_request
+from brokers.port import (
+    BrokerPosition,
+    Capabilities,
+    Holding,
+    Margins,
+    OrderReport,
+    OrderRequest,
+    Placed,
+    SessionState,
+)
+from sigmatrader import clock
+from sigmatrader.db import Busy, write_transaction
+from trading.domain.values import InstrumentKey, OrderType, Validity, Variety
+
+logger = logging.getLogger(__name__)
+
+CAPABILITIES: Final = Capabilities(
+    triggers=True, reports_at_once=True, simulated=True, modifies=True
+)
+
+
+class PaperBroker:
+    """One paper account. Its book is in tables of its own, written in its own transactions.
+
+    Delivery stays in `positions()`; `holdings()` is always empty.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, connection: BrokerConnection) -> None:
+        self._connection = connection
+
+    def __repr__(self) -> str:
+        return f"PaperBroker({self._connection.name!r})"
+
+    def place(self, request: OrderRequest) -> Placed:
+        """Raises Refused for what can't be an order; the same tag again gives the first order."""
+        check_request(request)
+        now = clock.now()
+        with _outcome():
+            order = book.enter(self._account_id, request, now)
+        try:
+            book.complete(order.pk, now)
+        except (Busy, DatabaseError):
+            # The order is in the book: whoever looks at it next ends the match.
+            logger.warning("Paper order %s waits for its first match", order, exc_info=True)
+        return Placed(order.order_id, order.trigger_id)
+
+    def modify(
+        self,
+        order_id: str,
+        *,
+        variety: Variety,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: OrderType | None = None,
+        validity: Validity | None = None,
+    ) -> None:
+        changes = Changes(quantity, price, trigger_price, order_type, validity)
+        now = clock.now()
+        with _outcome():
+            market.advance(self._account_id, now)
+            book.modify(self._account_id, order_id, changes, now)
+
+    def cancel(self, order_id: str, *, variety: Variety) -> None:
+        now = clock.now()
+        with _outcome():
+            market.advance(self._account_id, now)
+            book.cancel(self._account_id, order_id, now)
+
+    def cancel_trigger(self, trigger_id: str) -> None:
+        now = clock.now()
+        with _outcome():
+            market.advance(self._account_id, now)
+            book.cancel_trigger(self._account_id, trigger_id, now)
+
+    def orders(self) -> list[OrderReport]:
+        today = Q(updated_at__gte=day_start(clock.now()))
+        return self._reports(today | Q(status__in=LIVE_STATUSES))
+
+    def order(self, order_id: str) -> OrderReport | None:
+        return next(iter(self._reports(Q(order_id=order_id))), None)
+
+    def trigger(self, trigger_id: str) -> OrderReport | None:
+        return next(iter(self._reports(Q(trigger_id=trigger_id))), None)
+
+    def find_by_tags(self, tags: Collection[str]) -> list[OrderReport]:
+        return self._reports(Q(tag__in=set(tags)))
+
+    def positions(self) -> list[BrokerPosition]:
+        account, today = self._account, day_start(clock.now())
+        before = ledger.positions(account, before=today)
+        traded = {
+            funds.PositionKey(*row)
+            for row in PaperTrade.objects.filter(order__account=account, at__gte=today)
+            .values_list("order__exchange", "order__tradingsymbol", "order__product")
+            .distinct()
+            .order_by()
+        }
+        shown = {
+            key: held
+            for key, held in sorted(ledger.positions(account).items())
+            if held.state.quantity or key in traded
+        }
+        last = self.last_prices([InstrumentKey(k.exchange, k.tradingsymbol) for k in shown])
+        return [_position(key, held, before.get(key), last) for key, held in shown.items()]
+
+    def holdings(self) -> list[Holding]:
+        return []
+
+    def margins(self) -> Margins:
+        account = self._account
+        held = ledger.positions(account)
+        stakes, rates = ledger.stakes(held), ledger.rates(account)
+        used = funds.positions_margin(stakes, rates) + funds.orders_margin(
+            stakes, ledger.working_claims(account), rates
+        )
+        net = ledger.cash(account, held)
+        return Margins(available=net - used, used=used, net=net)
+
+    def last_prices(
+        self, keys: Collection[InstrumentKey]
+    ) -> dict[InstrumentKey, tuple[Decimal, datetime]]:
+        found = prices.latest_prices(keys)
+        return {key: (tick.price, tick.at) for key, tick in found.items()}
+
+    def session(self) -> SessionState:
+        """Connected while the connection is switched on; paper needs no login."""
+        return SessionState(
+            connected=self._connection.enabled,
+            user_id="PAPER",
+            user_name=self._connection.name,
+            error="" if self._connection.enabled else "This connection is switched off.",
+        )
+
+    def advance(self, now: datetime) -> int:
+        try:
+            return market.advance(self._account_id, now)
+        except Busy:
+            return 0
+
+    @cached_property
+    def _account_id(self) -> int:
+        return self._account.pk
+
+    @property
+    def _account(self) -> PaperAccount:
+        """The account as it is now; made with the defaults when it is first asked for."""
+        found = PaperAccount.objects.filter(connection=self._connection).first()
+        if found is not None:
+            return found
+        with write_transaction():
+            return PaperAccount.objects.get_or_create(connection=self._connection)[0]
+
+    def _reports(self, wanted: Q) -> list[OrderReport]:
+        """Reports of the account's orders, once every match that was begun is ended."""
+        for order_pk in book.pending_ids(self._account_id):
+            try:
+                book.complete(order_pk, clock.now())
+            except Busy:
+                break
+        found: QuerySet[PaperOrder] = PaperOrder.objects.filter(wanted, account=self._account_id)
+        return [report(order) for order in found.order_by("id").prefetch_related("trades")]
+
+
+@contextmanager
+def _outcome() -> Iterator[None]:
+    """What a failure of our own database means to whoever asked for a change."""
+    try:
+        yield
+    except Busy as error:
+        raise NotSent(f"The paper book is busy: {error}.") from error
+    except DatabaseError as error:
+        raise OutcomeUnknown("The paper book could not be written.") from error
+
+
+def _position(
+    key: funds.PositionKey,
+    held: ledger.Held,
+    before: ledger.Held | None,
+    last: dict[InstrumentKey, tuple[Decimal, datetime]],
+) -> BrokerPosition:
+    price, _ = last.get(InstrumentKey(key.exchange, key.tradingsymbol), (None, None))
+    return BrokerPosition(
+        exchange=key.exchange,
+        tradingsymbol=key.tradingsymbol,
+        product=key.product,
+        quantity=held.state.quantity,
+        average_price=held.state.average_price,
+        last_price=price,
+        realised=held.realised - (before.realised if before else Decimal(0)),
+        unrealised=held.state.unrealised(price, held.multiplier),
+    )

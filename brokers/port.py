@@ -1,0 +1,272 @@
+"""What SigmaTrader asks of a broker, and the shapes in which a broker answers. Pure.
+
+Every adapter keeps the same promises; tests/brokers/conformance.py checks them. Money and prices
+are Decimal rupees, quantities whole units (lots on MCX and CDS), times aware UTC.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from trading.domain.values import InstrumentKey, OrderType, Product, Side, Validity, Variety
+
+
+class BrokerStatus(StrEnum):
+    """An order's state in the broker's book, whatever words the broker uses for it.
+
+    PENDING: taken in, not looked at yet. OPEN: working, perhaps partly filled. TRIGGER_PENDING: a
+    stop order whose trigger has not been reached. TRIGGER_ACTIVE: a GTT that has not fired.
+    UNKNOWN: a word that we don't know; the order counts as working.
+    """
+
+    PENDING = "PENDING"
+    OPEN = "OPEN"
+    TRIGGER_PENDING = "TRIGGER_PENDING"
+    TRIGGER_ACTIVE = "TRIGGER_ACTIVE"
+    CANCEL_PENDING = "CANCEL_PENDING"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def final(self) -> bool:
+        """Nothing more will happen to an order in this state."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {BrokerStatus.COMPLETE, BrokerStatus.CANCELLED, BrokerStatus.REJECTED, BrokerStatus.EXPIRED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter can do; known without asking the broker.
+
+    triggers: holds GTT triggers. reports_at_once: an order that `place` accepted is in the very
+    next read of the book. simulated: no real money. modifies: changes working orders.
+    """
+
+    triggers: bool
+    reports_at_once: bool
+    simulated: bool
+    modifies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order to be placed.
+
+    `tag`: ours, at most 20 letters and digits, unique per attempt. `trigger_price`: of SL, SL-M and
+    of variety gtt. `market_protection`: percent, or -1 for the broker's own choice.
+    `reference_price`: what the alert saw; only paper uses it. `multiplier`: rupees per unit and
+    point of price.
+    """
+
+    tag: str
+    exchange: str
+    tradingsymbol: str
+    side: Side
+    quantity: int
+    order_type: OrderType = OrderType.MARKET
+    product: Product = Product.MIS
+    validity: Validity = Validity.DAY
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    market_protection: Decimal | None = None
+    variety: Variety = Variety.REGULAR
+    reference_price: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
+
+    @property
+    def key(self) -> InstrumentKey:
+        return InstrumentKey(self.exchange, self.tradingsymbol)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The broker took the order: `order_id`, or for a GTT `trigger_id`.
+
+    `anomaly` says what was odd about an answer that could still be trusted.
+    """
+
+    order_id: str | None
+    trigger_id: str | None = None
+    anomaly: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One execution in the broker's book. `trade_id` is unique per exchange and day."""
+
+    trade_id: str
+    order_id: str
+    exchange: str
+    tradingsymbol: str
+    product: Product
+    side: Side
+    quantity: int
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """An order as the broker's book shows it now.
+
+    A GTT has `trigger_id`, and no `order_id` until it fires; from then on the report is that of
+    the order it became. `average_price` is None while nothing is filled.
+    """
+
+    order_id: str | None
+    trigger_id: str | None
+    tag: str
+    status: BrokerStatus
+    raw_status: str
+    exchange: str
+    tradingsymbol: str
+    side: Side
+    product: Product
+    order_type: OrderType
+    variety: Variety
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    price: Decimal | None
+    trigger_price: Decimal | None
+    message: str
+    placed_at: datetime | None
+    updated_at: datetime | None
+    trades: tuple[Trade, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPosition:
+    """A net position. `quantity` is signed; `realised` is today's, IST."""
+
+    exchange: str
+    tradingsymbol: str
+    product: Product
+    quantity: int
+    average_price: Decimal
+    last_price: Decimal | None
+    realised: Decimal
+    unrealised: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Delivered shares that `positions()` does not show any more.
+
+    `t1_quantity`: bought, not settled yet, and not part of `quantity`.
+    """
+
+    exchange: str
+    tradingsymbol: str
+    quantity: int
+    t1_quantity: int
+    average_price: Decimal
+    last_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Rupees: `available` for new orders, `used` by positions and working orders, `net` of both."""
+
+    available: Decimal
+    used: Decimal
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Whether the broker would take an order now; `error` says why not."""
+
+    connected: bool
+    expires_at: datetime | None = None
+    user_id: str = ""
+    user_name: str = ""
+    error: str = ""
+
+
+class Broker(Protocol):
+    """One account at one broker. Every method may raise the errors of `brokers.errors`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def place(self, request: OrderRequest) -> Placed:
+        """Place one order, once: nothing below this call tries again.
+
+        Refused: there is no order. NotSent: the broker never saw it. OutcomeUnknown: look by tag.
+        """
+        ...
+
+    def modify(
+        self,
+        order_id: str,
+        *,
+        variety: Variety,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: OrderType | None = None,
+        validity: Validity | None = None,
+    ) -> None:
+        """Change a working order; None leaves as it is. `quantity` is the new total."""
+        ...
+
+    def cancel(self, order_id: str, *, variety: Variety) -> None:
+        """Ask for the rest of a working order to be cancelled."""
+        ...
+
+    def cancel_trigger(self, trigger_id: str) -> None:
+        """Withdraw a GTT that has not fired."""
+        ...
+
+    def orders(self) -> list[OrderReport]:
+        """The whole day's book with the resting triggers, oldest first: complete, or an error."""
+        ...
+
+    def order(self, order_id: str) -> OrderReport | None:
+        """One order; None when the broker knows none by that id."""
+        ...
+
+    def trigger(self, trigger_id: str) -> OrderReport | None:
+        """One GTT; None when the broker knows none by that id."""
+        ...
+
+    def find_by_tags(self, tags: Collection[str]) -> list[OrderReport]:
+        """Every order of the book that carries one of `tags`."""
+        ...
+
+    def positions(self) -> list[BrokerPosition]:
+        """Net positions: those that are open, and those traded today."""
+        ...
+
+    def holdings(self) -> list[Holding]:
+        """Delivered shares beside the positions."""
+        ...
+
+    def margins(self) -> Margins:
+        """What the account can still spend."""
+        ...
+
+    def last_prices(
+        self, keys: Collection[InstrumentKey]
+    ) -> dict[InstrumentKey, tuple[Decimal, datetime]]:
+        """The last price and its time; instruments without one are absent."""
+        ...
+
+    def session(self) -> SessionState:
+        """Whether the account is logged in."""
+        ...
+
+    def advance(self, now: datetime) -> int:
+        """Let simulated time pass; returns how many orders changed. Real brokers return 0."""
+        ...

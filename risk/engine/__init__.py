@@ -1,0 +1,1 @@
+"""Pre-trade risk as a pure function: no database, no clock, no I/O."""

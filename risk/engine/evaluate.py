@@ -1,0 +1,152 @@
+"""The one entry point: what risk decides about an order, with every verdict on the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from risk.engine.denials import Code, Verdict
+from risk.engine.gates import Gate, closed_gates
+from risk.engine.limits import Limits
+from risk.engine.rules import RULES, Amount, Finding, HardRule, LimitRule, plain
+from risk.engine.snapshot import Intent, Snapshot, only_shrinks
+from trading.domain.values import RiskScope
+
+Rules = Sequence[HardRule | LimitRule]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's verdict, kept with the order. Hard rules have the scope GLOBAL."""
+
+    code: Code
+    scope: RiskScope
+    setting: str
+    limit: Amount
+    value: Amount
+    verdict: Verdict
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What may be sent: `final_qty` units, 0 when denied.
+
+    `outcome` and `gates` are independent: a closed gate holds an order whatever its verdict.
+    `notes` are the texts of every clamp and denial in the order of the rules.
+    """
+
+    outcome: Verdict
+    gates: tuple[Gate, ...]
+    requested_qty: int
+    final_qty: int
+    notes: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The texts of the denials alone."""
+        return tuple(c.message for c in self.checks if c.verdict is Verdict.DENY)
+
+    def as_json(self, evaluated_at: datetime) -> dict[str, Any]:
+        """The decision as it is stored on the order: money as text, `evaluated_at` in UTC."""
+        return {
+            "outcome": self.outcome.value,
+            "requested_qty": self.requested_qty,
+            "final_qty": self.final_qty,
+            "notes": list(self.notes),
+            "checks": [
+                {
+                    "code": check.code.value,
+                    "scope": check.scope.value,
+                    "setting": check.setting,
+                    "limit": _as_json(check.limit),
+                    "value": _as_json(check.value),
+                    "verdict": check.verdict.value,
+                    "message": check.message,
+                }
+                for check in self.checks
+            ],
+            "evaluated_at": evaluated_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        }
+
+
+@dataclass(slots=True)
+class _Run:
+    """The quantity on its way through the rules, and what they said."""
+
+    intent: Intent
+    snapshot: Snapshot
+    quantity: int
+    checks: list[Check] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def hard(self, rule: HardRule) -> None:
+        finding = rule.judge(self.intent, self.snapshot, self.quantity)
+        self._keep(rule, RiskScope.GLOBAL, finding, self.quantity)
+
+    def limit(self, rule: LimitRule, limits: Limits, entered: int) -> None:
+        shown = self.quantity if rule.cuts else entered
+        finding = rule.judge(self.intent, self.snapshot, limits, shown)
+        if finding is not None:
+            self._keep(rule, limits.scope, finding, entered)
+
+    def _keep(
+        self, rule: HardRule | LimitRule, scope: RiskScope, finding: Finding, quantity: int
+    ) -> None:
+        denied = finding.verdict is Verdict.DENY
+        if denied and rule.spares_exits and only_shrinks(self.intent, self.snapshot, quantity):
+            text = "Not applied: the order only shrinks a position."
+            finding = replace(finding, verdict=Verdict.PASS, message=text)
+        if finding.verdict is Verdict.CLAMP:
+            self.quantity = finding.quantity
+        if finding.verdict is not Verdict.PASS:
+            self.notes.append(finding.message)
+        self.checks.append(
+            Check(
+                rule.code,
+                scope,
+                rule.setting,
+                finding.limit,
+                finding.value,
+                finding.verdict,
+                finding.message,
+            )
+        )
+
+
+def evaluate(
+    intent: Intent, snapshot: Snapshot, limits: Sequence[Limits], rules: Rules = RULES
+) -> Decision:
+    """Judge an order by every rule: the hard ones, then GLOBAL's limits, then the strategy's.
+
+    Each scope judges the quantity that the one before it left, so that what comes out is inside
+    every limit and the tighter limit wins. All rules are evaluated even after a denial.
+    """
+    run = _Run(intent, snapshot, intent.quantity)
+    for rule in rules:
+        if isinstance(rule, HardRule):
+            run.hard(rule)
+    for scope in sorted(limits, key=lambda scope: scope.scope is not RiskScope.GLOBAL):
+        entered = run.quantity
+        for rule in rules:
+            if isinstance(rule, LimitRule):
+                run.limit(rule, scope, entered)
+    denied = any(check.verdict is Verdict.DENY for check in run.checks)
+    clamped = run.quantity < intent.quantity
+    outcome = Verdict.DENY if denied else Verdict.CLAMP if clamped else Verdict.PASS
+    return Decision(
+        outcome=outcome,
+        gates=closed_gates(intent, snapshot),
+        requested_qty=intent.quantity,
+        final_qty=0 if denied else run.quantity,
+        notes=tuple(run.notes),
+        checks=tuple(run.checks),
+    )
+
+
+def _as_json(amount: Amount) -> int | str | bool:
+    return plain(amount) if isinstance(amount, Decimal) else amount

@@ -1,0 +1,1 @@
+"""What `make` calls: the checks, the test suite, the locks."""

@@ -1,0 +1,93 @@
+"""Whether the process lives, and whether the system is fit to trade."""
+
+import shutil
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from sigmatrader import clock
+
+WORKER_STALE_SECONDS = 15
+_MIN_FREE_BYTES = 200 * 1024 * 1024
+
+
+@login_not_required
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """The process answers. Looks at nothing else."""
+    return JsonResponse(
+        {
+            "status": "ok",
+            "service": "SigmaTrader API",
+            "environment": settings.ST.ENVIRONMENT,
+        }
+    )
+
+
+def _database() -> tuple[bool, str]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return False, f"not reachable: {type(error).__name__}"
+    return True, connection.vendor
+
+
+def _worker() -> tuple[bool, str]:
+    from trading.selectors import worker_age_seconds
+
+    age = worker_age_seconds()
+    if age is None:
+        return False, "no worker has run yet"
+    return age <= WORKER_STALE_SECONDS, f"heartbeat {age:.0f} s ago"
+
+
+def _accounts() -> tuple[bool, str]:
+    from brokers.models import BrokerConnection
+    from brokers.accounts import session_of
+
+    problems = [
+        f"{account.name}: {session_of(account).error}"
+        for account in BrokerConnection.objects.filter(enabled=True)
+        if not session_of(account).connected
+    ]
+    return not problems, "; ".join(problems) or "connected"
+
+
+def _calendar() -> tuple[bool, str]:
+    from trading.domain.session import COVERED_UNTIL
+
+    left = (COVERED_UNTIL - clock.now().astimezone(clock.IST).date()).days
+    return left >= 0, f"holidays known until {COVERED_UNTIL} ({left} days)"
+
+
+def _disk() -> tuple[bool, str]:
+    free = shutil.disk_usage(settings.ST.DATA_DIR).free
+    return free >= _MIN_FREE_BYTES, f"{free // (1024 * 1024)} MiB free"
+
+
+@login_not_required
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """Every check by name; 503 when one fails."""
+    checks: dict[str, dict[str, Any]] = {}
+    for name, check in (
+        ("database", _database),
+        ("worker", _worker),
+        ("broker_session", _accounts),
+        ("calendar", _calendar),
+        ("disk", _disk),
+    ):
+        try:
+            ok, detail = check()
+        except DatabaseError as error:
+            ok, detail = False, f"not readable: {type(error).__name__}"
+        checks[name] = {"ok": ok, "detail": detail}
+    fit = all(check["ok"] for check in checks.values())
+    return JsonResponse(
+        {"status": "ready" if fit else "not_ready", "checks": checks}, status=200 if fit else 503
+    )

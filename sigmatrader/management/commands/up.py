@@ -1,0 +1,132 @@
+"""manage.py up: first-run set-up, then web and worker, restarted when they die."""
+
+import os
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from sigmatrader.first_run import ADMIN_USER, FirstRun, prepare
+
+_PROGRAM = """
+[program:{name}]
+command={command}
+directory={directory}
+environment=ST_PROCESS="{name}",PYTHONUNBUFFERED="1"
+autorestart=true
+startsecs=1
+startretries=1000000
+stopsignal=TERM
+stopwaitsecs={stop_seconds}
+killasgroup=true
+stopasgroup=false
+stdout_logfile=/dev/fd/1
+stdout_logfile_maxbytes=0
+redirect_stderr=true
+"""
+
+
+class Command(BaseCommand):
+    help = "Set up on the first run, then run the web server and the worker until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-worker", action="store_true", help="the web server alone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._check_port()
+        call_command("check", fail_level="ERROR", verbosity=0)
+        first_run = prepare()
+        programs = ["web"] if options["no_worker"] else ["web", "worker"]
+        configuration = self._write_configuration(programs)
+        self._greet(first_run, with_worker="worker" in programs)
+        self.stdout.flush()
+        os.execv(
+            sys.executable,
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration)],
+        )
+
+    def _check_port(self) -> None:
+        st = settings.ST
+        family = socket.AF_INET6 if ":" in st.HOST else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((st.HOST, st.PORT))
+            except OSError as error:
+                raise CommandError(
+                    f"ST_HOST={st.HOST} ST_PORT={st.PORT}: the address can't be had "
+                    f"({error.strerror}). Is SigmaTrader running already? "
+                    "Choose another ST_PORT, or stop what uses this one."
+                ) from None
+
+    def _commands(self) -> dict[str, str]:
+        st = settings.ST
+        python = sys.executable
+        host = f"[{st.HOST}]" if ":" in st.HOST else st.HOST
+        threads = os.environ.get("ST_WEB_THREADS", "16")
+        web = (
+            f"{python} -m gunicorn sigmatrader.wsgi:application --bind {host}:{st.PORT} "
+            f"--worker-class gthread --workers 1 --threads {threads} --timeout 60 "
+            "--graceful-timeout 12 --keep-alive 15 --limit-request-line 4094 "
+            "--log-level warning --no-control-socket"
+        )
+        return {"web": web, "worker": f"{python} {settings.BASE_DIR / 'manage.py'} worker"}
+
+    def _write_configuration(self, programs: list[str]) -> Path:
+        data_dir = settings.ST.DATA_DIR
+        commands = self._commands()
+        stop_seconds = int(settings.ST.lease_seconds) + 5
+        text = (
+            "[supervisord]\nnodaemon=true\nloglevel=error\n"
+            f"logfile={data_dir / 'logs' / 'supervisor.log'}\nlogfile_maxbytes=1MB\n"
+            f"pidfile={data_dir / 'supervisor.pid'}\n"
+            + ("user=root\n" if os.geteuid() == 0 else "")
+        )
+        for name in programs:
+            text += _PROGRAM.format(
+                name=name,
+                command=commands[name].replace("%", "%%"),
+                directory=settings.BASE_DIR,
+                stop_seconds=stop_seconds,
+            )
+        path = data_dir / "supervisor.conf"
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def _greet(self, first_run: FirstRun, *, with_worker: bool) -> None:
+        st = settings.ST
+        host = "127.0.0.1" if st.HOST in ("0.0.0.0", "::") else st.HOST  # noqa: S104
+        address = st.PUBLIC_URL or f"http://{host}:{st.PORT}"
+        lines = ["", f"  SigmaTrader {settings.VERSION}  ·  {address}"]
+        if first_run.user_created:
+            lines.append(f"  Log in as      {ADMIN_USER}")
+            lines.append(
+                f"  Password       {first_run.new_password}   (shown this once)"
+                if first_run.new_password
+                else "  Password       the one in ST_ADMIN_PASSWORD"
+            )
+        lines += [
+            f"  Webhook        {address}/webhook/tradingview",
+            f"  Data           {st.DATA_DIR}",
+            "",
+            "  A first alert, from another terminal:",
+            "    .venv/bin/python manage.py sendalert --sample entry",
+            "  or with curl (the secret is in the data folder's secrets.env and under Settings):",
+            f"    curl -X POST {address}/webhook/tradingview -H 'Content-Type: application/json' "
+            "-d '"
+            '{"secret":"…","strategy_name":"first","symbol":"NSE:INFY",'
+            '"trade_details":{"order_action":"BUY","quantity":1,"price":1500}}'
+            "'",
+            "",
+            "  Paper account only: nothing is sent to a real broker."
+            + ("" if with_worker else "  No worker: queued orders wait."),
+            "  Ctrl-C stops everything.",
+            "",
+        ]
+        self.stdout.write("\n".join(lines))

@@ -1,0 +1,34 @@
+"""Every address of the application."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+
+from sigmatrader import health
+
+urlpatterns = [
+    path("health", health.health, name="health"),
+    path("health/", health.health),
+    path("health/ready", health.ready, name="ready"),
+    path("health/ready/", health.ready),
+    path("webhook/", include("trading.webhooks.urls")),
+    path("api/", include("trading.api.urls")),
+    path("admin/", admin.site.urls),
+    path(
+        "accounts/login/",
+        login_not_required(
+            auth_views.LoginView.as_view(
+                template_name="registration/login.html", redirect_authenticated_user=True
+            )
+        ),
+        name="login",
+    ),
+    path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("", include("trading.web.urls")),
+]
+
+handler400 = "trading.web.views.errors.bad_request"
+handler403 = "trading.web.views.errors.forbidden"
+handler404 = "trading.web.views.errors.not_found"
+handler500 = "trading.web.views.errors.server_error"

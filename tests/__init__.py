@@ -1,0 +1,1 @@
+"""SigmaTrader's tests: they mirror the source, plus acceptance, browser, architecture, faults."""

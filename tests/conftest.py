@@ -1,0 +1,67 @@
+"""Django for the tests: settings of their own, never the user's data, .env or accounts.
+
+Every process of the suite has its own data folder. The database is a SQLite file in it (threads
+of a test share it), or the PostgreSQL of ST_TEST_DATABASE_URL.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import django
+import hypothesis
+import pytest
+from django.conf import settings
+
+if settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests choose their own settings.")
+
+_DATA_DIR = Path(tempfile.mkdtemp(prefix="st-test-"))
+_DATABASE_URL = os.environ.get("ST_TEST_DATABASE_URL", "")
+
+
+def _prepare_environment() -> None:
+    for name in list(os.environ):
+        if name.startswith("ST_") and not name.startswith("ST_TEST_"):
+            del os.environ[name]
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "sigmatrader.settings",
+        "ST_ENV_FILE": os.devnull,
+        "ST_ENVIRONMENT": "test",
+        "ST_DATA_DIR": str(_DATA_DIR),
+        "ST_DATABASE_URL": _DATABASE_URL,
+    }
+
+
+_prepare_environment()
+# A slow hash is right for people's passwords and wasted on the tests' own.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django.setup()
+# pytest's own worker processes inherit the environment and would load settings before this file.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+
+pytest_plugins = ["tests.support.postgres", "tests.support.server", "tests.support.browser"]
+
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    max_examples=60,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_DATA_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """SQLite's test database is a file, so that threads and processes can share it."""
+    del django_db_modify_db_settings
+    default: dict[str, Any] = settings.DATABASES["default"]
+    if default["ENGINE"].endswith("sqlite3"):
+        default.setdefault("TEST", {})["NAME"] = str(_DATA_DIR / "test.sqlite3")

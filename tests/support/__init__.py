@@ -1,0 +1,1 @@
+"""Helpers of the tests: programs on this machine, PostgreSQL, a running server, a browser."""

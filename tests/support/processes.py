@@ -1,0 +1,86 @@
+"""Child processes of the tests: started in a session of their own, ended by id."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent(end_signal: int) -> Callable[[], None] | None:
+    """On Linux the kernel signals the child when this process dies, however it dies."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+
+    def before_exec() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, end_signal)
+
+    return before_exec
+
+
+def start(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    user: str | int | None = None,
+    group: str | int | None = None,
+    end_signal: int = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start `command` with its output appended to `log`; a Ctrl-C of ours does not reach it."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if environment is None else dict(environment),
+            cwd=folder,
+            user=user,
+            group=group,
+            extra_groups=None if user is None else [],
+            start_new_session=True,
+            preexec_fn=_die_with_parent(end_signal),  # noqa: PLW1509 no threads touch it
+        )
+
+
+def stop(
+    process: subprocess.Popen[bytes], end_signal: int = signal.SIGTERM, seconds: float = 15
+) -> int:
+    """End it with `end_signal`, after `seconds` by force with its whole group; the exit code."""
+    if process.poll() is None:
+        process.send_signal(end_signal)
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        code = None
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait() if code is None else code
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(
+    condition: Callable[[], object], what: str, seconds: float = 30, every: float = 0.05
+) -> None:
+    """Return when `condition()` is true; TimeoutError naming `what` when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        time.sleep(every)

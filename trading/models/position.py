@@ -1,0 +1,87 @@
+from decimal import Decimal
+
+from django.db import models
+
+from sigmatrader.fields import ScaledDecimalField
+from trading.domain.values import Product, Side
+from trading.models.choices import choices, one_of
+
+
+class Position(models.Model):
+    """The net position that our fills add up to, per account, instrument and product."""
+
+    connection = models.ForeignKey(
+        "brokers.BrokerConnection", on_delete=models.PROTECT, related_name="positions"
+    )
+    exchange = models.CharField(max_length=64, blank=True)
+    symbol = models.CharField(max_length=128)
+    product = models.CharField(max_length=16, choices=choices(Product))
+    qty = models.BigIntegerField(default=0, help_text="Signed: negative is short.")
+    avg_price = ScaledDecimalField(default=0)
+    realised = ScaledDecimalField(default=0)
+    pnl = ScaledDecimalField(default=0, help_text="Realised, plus open P&L at the last price.")
+    last_price = ScaledDecimalField(null=True, blank=True)
+    multiplier = ScaledDecimalField(default=Decimal(1))
+    last_updated = models.DateTimeField()
+
+    class Meta:
+        db_table = "positions"
+        ordering = ["symbol", "product"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "exchange", "symbol", "product"], name="positions_unique"
+            ),
+            one_of("product", Product, "positions_product_word"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.qty} {self.exchange}:{self.symbol} {self.product}"
+
+    @property
+    def unrealised(self) -> Decimal:
+        """Open P&L in rupees at the last price known."""
+        return self.pnl - self.realised
+
+
+class ClosedTrade(models.Model):
+    """A piece of a position that one order opened and another closed, first in, first out."""
+
+    entry_order = models.ForeignKey(
+        "trading.Order", on_delete=models.CASCADE, related_name="trades_opened"
+    )
+    exit_order = models.ForeignKey(
+        "trading.Order", on_delete=models.CASCADE, related_name="trades_closed"
+    )
+    strategy = models.ForeignKey(
+        "trading.Strategy", on_delete=models.SET_NULL, null=True, blank=True, related_name="trades"
+    )
+    connection = models.ForeignKey("brokers.BrokerConnection", on_delete=models.PROTECT)
+    exchange = models.CharField(max_length=64, blank=True)
+    symbol = models.CharField(max_length=128)
+    product = models.CharField(max_length=16)
+    side = models.CharField(max_length=8, choices=choices(Side), help_text="The entry's side.")
+    qty = models.BigIntegerField()
+    entry_price = ScaledDecimalField()
+    exit_price = ScaledDecimalField()
+    pnl = ScaledDecimalField(help_text="Rupees, before charges.")
+    r_multiple = ScaledDecimalField(
+        null=True, blank=True, help_text="P&L over the risk to the stop of the entry's exit plan."
+    )
+    simulated = models.BooleanField(default=False)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "analytics_trades"
+        ordering = ["-closed_at", "-id"]
+        indexes = [
+            models.Index(fields=["strategy", "closed_at"], name="analytics_trades_strategy"),
+            models.Index(fields=["-closed_at", "-id"], name="analytics_trades_newest"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(qty__gt=0), name="analytics_trades_qty"),
+            one_of("side", Side, "analytics_trades_side_word"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.qty} {self.symbol}: {self.pnl}"

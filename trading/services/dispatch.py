@@ -1,0 +1,302 @@
+"""Sending a claimed order, exactly once: look again, one call, one outcome.
+
+What is certain is written as certain. Everything else becomes UNKNOWN and is settled by
+reading the broker's book (reconcile.py), never by sending again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import DatabaseError, close_old_connections
+
+from brokers.errors import (
+    BrokerError,
+    NotSent,
+    OutcomeUnknown,
+    PermissionRefused,
+    RateLimited,
+    Refused,
+    SessionExpired,
+)
+from brokers.port import Broker, OrderRequest, Placed
+from brokers.registry import broker_for
+from risk import policy
+from sigmatrader import clock
+from sigmatrader.db import Busy, write_transaction
+from trading.domain.order import Status
+from trading.domain.values import OrderType, Product, Side, TradingStateName, Validity
+from trading.models import Order, OrderAttempt
+from trading.services import lifecycle, limiter, reconcile, updates
+from trading.services.attempts import WORKER, close_attempt, mark_unknown
+from trading.services.claim import Claim, set_aside
+from trading.services.errors import Conflict
+
+logger = logging.getLogger(__name__)
+
+_SAVE_RETRY_SECONDS = 0.2
+_BACKOFF_SECONDS = (1, 2, 4, 8, 15)
+
+
+class LeaseLost(Exception):
+    """Somebody else holds, or has settled, this order: touch nothing."""
+
+
+def request_of(order: Order, attempt: OrderAttempt) -> OrderRequest:
+    """What the broker is asked for."""
+    order_type = OrderType(order.order_type)
+    return OrderRequest(
+        tag=attempt.tag,
+        exchange=order.exchange,
+        tradingsymbol=order.tradingsymbol,
+        side=Side(order.side),
+        quantity=order.qty,
+        order_type=order_type,
+        product=Product(order.product),
+        validity=Validity(order.validity),
+        price=order.price if order_type.needs_price else None,
+        trigger_price=_trigger_of(order, order_type),
+        market_protection=order.strategy.market_protection if order.strategy else Decimal(-1),
+        variety=attempt.variety,
+        reference_price=order.reference_price or order.price,
+        multiplier=order.multiplier,
+    )
+
+
+def _trigger_of(order: Order, order_type: OrderType) -> Decimal | None:
+    if order.gtt:
+        return order.trigger_price or order.price
+    return order.trigger_price if order_type.needs_trigger else None
+
+
+def send(claim: Claim) -> Order:
+    """Send a claimed order and write what came of it."""
+    try:
+        refusal = look_again(claim)
+        if refusal is not None:
+            _give_back(claim, refusal)
+            return claim.order
+        broker = broker_for(claim.order.connection)
+        if claim.order.retry_of_id is not None and not _original_is_absent(claim, broker):
+            return claim.order
+        return _settle(claim, broker, *_call(claim, broker))
+    except LeaseLost as error:
+        logger.warning("order %s: %s; left to whoever has it", claim.order.pk, error)
+        return claim.order
+
+
+def look_again(claim: Claim) -> str | None:
+    """The last look before the call: None to go on, else why not.
+
+    Raises LeaseLost when the claim is not ours any more.
+    """
+    attempt = OrderAttempt.objects.select_related("order", "order__strategy").get(
+        pk=claim.attempt.pk
+    )
+    if attempt.lease_token != claim.attempt.lease_token or attempt.closed_at is not None:
+        raise LeaseLost("its lease was taken over")
+    if clock.now() >= attempt.lease_until:
+        raise LeaseLost("its lease ran out")
+    order = attempt.order
+    if order.status != Status.SENDING:
+        raise LeaseLost(f"it is {order.status}")
+    if order.cancel_requested:
+        return "cancelled before it was sent"
+    for state in policy.states_for(order.connection_id, order.strategy_id):
+        if state.state == TradingStateName.HALTED:
+            return f"Trading is halted ({state.label}): {state.reason}".rstrip(": ")
+    if order.expires_at is not None and order.expires_at <= clock.now():
+        return "its time to live was over before it could be sent"
+    return None
+
+
+def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:
+    try:
+        return broker.place(request_of(claim.order, claim.attempt)), None
+    except BrokerError as error:
+        return None, error
+    except Exception as error:
+        # A fault of ours or the library's after the request may have left: nothing is known.
+        logger.exception("order %s: the broker call broke", claim.order.pk)
+        return None, OutcomeUnknown(f"{type(error).__name__} while the order was being sent")
+
+
+def _settle(
+    claim: Claim, broker: Broker, placed: Placed | None, error: BrokerError | None
+) -> Order:
+    """Write the outcome; retried while the lease lives, else left to reconciliation."""
+
+    def write() -> Order:
+        if placed is not None:
+            return _sent(claim, placed)
+        assert error is not None
+        return _not_sent(claim, error)
+
+    order = _insist(claim, write)
+    if order.status == Status.SENT and broker.capabilities.reports_at_once:
+        updates.refresh(order, broker)
+    return order
+
+
+def _insist(claim: Claim, write: Callable[[], Order]) -> Order:
+    while True:
+        try:
+            return write()
+        except Conflict:
+            # A cancel was asked meanwhile, or the lease was taken over: look which.
+            _reload_if_ours(claim)
+        except (DatabaseError, Busy) as error:
+            logger.error("order %s: its outcome can't be saved yet: %s", claim.order.pk, error)
+            if clock.now() >= claim.attempt.lease_until:
+                raise
+            time.sleep(_SAVE_RETRY_SECONDS)
+            close_old_connections()
+
+
+def _reload_if_ours(claim: Claim) -> None:
+    attempt = OrderAttempt.objects.get(pk=claim.attempt.pk)
+    current = Order.objects.get(pk=claim.order.pk)
+    if attempt.lease_token != claim.attempt.lease_token or current.status != Status.SENDING:
+        raise LeaseLost(f"it is {current.status}, settled by another")
+    claim.order.version = current.version
+    claim.order.status = current.status
+    claim.order.cancel_requested = current.cancel_requested
+
+
+def _sent(claim: Claim, placed: Placed) -> Order:
+    data = {"attempt": claim.attempt.number}
+    if placed.anomaly:
+        data["anomaly"] = placed.anomaly
+    with write_transaction():
+        lifecycle.transition(
+            claim.order,
+            Status.SENT,
+            actor=WORKER,
+            reason="the broker took it",
+            changes={
+                "broker_order_id": placed.order_id or "",
+                "broker_trigger_id": placed.trigger_id or "",
+                "sent_at": clock.now(),
+                "error_message": "",
+            },
+            data=data,
+        )
+        close_attempt(
+            claim.attempt,
+            OrderAttempt.Outcome.SENT,
+            broker_order_id=placed.order_id or placed.trigger_id or "",
+        )
+        _pass_on_cancel(claim.order)
+    return claim.order
+
+
+def _pass_on_cancel(order: Order) -> None:
+    """A cancel that was asked while the order was on its way is sent now that it has an id."""
+    if order.cancel_requested:
+        lifecycle.transition(
+            order, Status.CANCEL_PENDING, actor=WORKER, reason="cancel asked while sending"
+        )
+
+
+def _not_sent(claim: Claim, error: BrokerError) -> Order:
+    if isinstance(error, SessionExpired | PermissionRefused):
+        return _return_to_person(claim, error)
+    if isinstance(error, NotSent):
+        return _back_off(claim, error)
+    if isinstance(error, Refused):
+        return _failed(claim, error)
+    return mark_unknown(claim.order, claim.attempt, error.message)
+
+
+def _failed(claim: Claim, error: BrokerError) -> Order:
+    with write_transaction():
+        lifecycle.transition(
+            claim.order,
+            Status.FAILED,
+            actor="broker",
+            reason=error.message,
+            changes={"error_message": error.message},
+            data={"attempt": claim.attempt.number},
+        )
+        close_attempt(claim.attempt, OrderAttempt.Outcome.REFUSED, error.message)
+    return claim.order
+
+
+def _back_off(claim: Claim, error: BrokerError) -> Order:
+    """Provably never sent: back to the queue, to be claimed again a little later."""
+    step = min(claim.attempt.number - 1, len(_BACKOFF_SECONDS) - 1)
+    now = clock.now()
+    with write_transaction():
+        lifecycle.transition(
+            claim.order,
+            Status.QUEUED,
+            actor=WORKER,
+            reason=error.message,
+            changes={"not_before": now + timedelta(seconds=_BACKOFF_SECONDS[step])},
+            data={"attempt": claim.attempt.number},
+        )
+        close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, error.message)
+        if isinstance(error, RateLimited):
+            limiter.exhaust_second(claim.order.connection, now)
+        if claim.order.cancel_requested:
+            lifecycle.transition(
+                claim.order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
+            )
+    return claim.order
+
+
+def _return_to_person(claim: Claim, error: BrokerError) -> Order:
+    """The account can't trade now: SENDING → QUEUED → WAITING, and a person is told why."""
+    with write_transaction():
+        lifecycle.transition(
+            claim.order,
+            Status.QUEUED,
+            actor=WORKER,
+            reason=error.message,
+            data={"attempt": claim.attempt.number},
+        )
+        close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, error.message)
+        set_aside(claim.order, error.message)
+    return claim.order
+
+
+def _give_back(claim: Claim, reason: str) -> None:
+    """Ours, but not to be sent: close the attempt as not sent and settle the row."""
+
+    def write() -> Order:
+        with write_transaction():
+            order = lifecycle.transition(
+                claim.order,
+                Status.QUEUED,
+                actor=WORKER,
+                reason=reason,
+                data={"attempt": claim.attempt.number},
+            )
+            close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, reason)
+            if order.cancel_requested:
+                return lifecycle.transition(
+                    order, Status.CANCELLED, actor=WORKER, reason=reason
+                )
+            if order.expires_at is not None and order.expires_at <= clock.now():
+                return lifecycle.transition(order, Status.EXPIRED, actor=WORKER, reason=reason)
+            return set_aside(order, reason)
+
+    _reload_if_ours(claim)
+    _insist(claim, write)
+
+
+def _original_is_absent(claim: Claim, broker: Broker) -> bool:
+    """Before a retry is sent the book is read for every tag of the order that it retries."""
+    original = claim.order.retry_of
+    assert original is not None
+    try:
+        found = reconcile.adopt_if_present(original, broker)
+    except BrokerError as error:
+        _give_back(claim, f"The broker's book can't be read before the retry: {error.message}")
+        return False
+    if found:
+        _give_back(claim, f"Order {original.pk} is at the broker after all: not sent again.")
+        return False
+    return True

@@ -1,0 +1,359 @@
+"""What a person does with orders: edit, execute, cancel, restore, retry, resolve, modify."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from brokers.accounts import session_of
+from brokers.registry import capabilities_of
+from risk.engine.evaluate import Decision
+from sigmatrader import clock
+from sigmatrader.db import write_transaction
+from trading.domain.order import RETRYABLE, WORKING, Status
+from trading.domain.session import waiting_expires_at
+from trading.domain.values import Mode, OrderType, Origin, Product, Validity
+from trading.models import Order, OrderAttempt
+from trading.services import lifecycle
+from trading.services.errors import Conflict, InvalidChange, NotExecutable
+from trading.services.exposure import decide
+from trading.services.intake import new_client_order_id
+
+EDITABLE = ("qty", "price", "trigger_price", "order_type", "product", "validity", "gtt")
+MODIFIABLE = ("qty", "price", "trigger_price", "order_type", "validity")
+MAX_QUANTITY = 10**9
+MAX_PRICE = Decimal(10**9)
+MAX_MODIFICATIONS = 25
+
+
+def get(order_id: int) -> Order:
+    """The order with what the services read of it; raises Order.DoesNotExist."""
+    return Order.objects.select_related("connection", "strategy", "alert").get(pk=order_id)
+
+
+def shape_errors(order: Order | Mapping[str, Any]) -> dict[str, list[str]]:
+    """What makes the fields no order, by field, with the fix."""
+    value = order.get if isinstance(order, Mapping) else lambda name: getattr(order, name)
+    errors: dict[str, list[str]] = {}
+    order_type = OrderType(value("order_type"))
+    price, trigger, quantity = value("price"), value("trigger_price"), value("qty")
+    if quantity is None or quantity < 0 or quantity > MAX_QUANTITY:
+        errors["qty"] = [f"Enter a whole number from 1 to {MAX_QUANTITY}."]
+    for name, number in (("price", price), ("trigger_price", trigger)):
+        if number is not None and not 0 < number <= MAX_PRICE:
+            errors[name] = ["Enter a price above 0, or leave it empty."]
+    if order_type.needs_price and price is None:
+        errors["price"] = [f"A {order_type} order needs a price."]
+    if order_type.needs_trigger and trigger is None:
+        errors["trigger_price"] = [f"A {order_type} order needs a trigger price."]
+    if value("gtt") and order_type is not OrderType.LIMIT:
+        errors["gtt"] = ["A GTT can only place a LIMIT order: choose LIMIT, or switch GTT off."]
+    return errors
+
+
+def preview(order: Order) -> Decision:
+    """What risk would say if the order were executed now. Changes nothing."""
+    session = session_of(order.connection)
+    return decide(
+        order, order.connection, session_ok=session.connected, session_error=session.error
+    )
+
+
+def _check_version(order: Order, version: int | None) -> None:
+    if version is not None and version != order.version:
+        raise Conflict(
+            f"The order is at version {order.version}, not {version}: look at it again."
+        )
+
+
+def edit(
+    order: Order, changes: Mapping[str, Any], *, actor: str, version: int | None = None
+) -> Order:
+    """Change a WAITING order. `changes`: fields of EDITABLE; None clears a price.
+
+    Raises Conflict when it no longer waits, InvalidChange with the fields and fixes.
+    """
+    unknown = set(changes) - set(EDITABLE)
+    if unknown:
+        raise InvalidChange(
+            "Some fields can't be edited.",
+            errors={name: ["This field can't be edited."] for name in sorted(unknown)},
+        )
+    if order.status != Status.WAITING:
+        raise Conflict(f"Only a waiting order can be edited; this one is {order.status}.")
+    _check_version(order, version)
+    merged = {name: getattr(order, name) for name in EDITABLE} | dict(changes)
+    errors = shape_errors(merged)
+    if changes.get("qty") == 0:
+        errors["qty"] = [f"Enter a whole number from 1 to {MAX_QUANTITY}."]
+    if errors:
+        raise InvalidChange("The order can't be changed so.", errors=errors)
+    changed = {name: value for name, value in changes.items() if value != getattr(order, name)}
+    if not changed:
+        return order
+    if "qty" in changed:
+        changed |= {"requested_qty": changed["qty"], "needs_quantity": changed["qty"] <= 0}
+    return lifecycle.amend(order, changed, actor=actor, reason="edited")
+
+
+def _executable(order: Order) -> None:
+    """Raise NotExecutable for what the order itself, or its account, lacks."""
+    errors = shape_errors(order)
+    if order.qty <= 0 or order.needs_quantity:
+        errors["qty"] = ["The quantity is missing: fill it in first."]
+    if errors:
+        first = "; ".join(text for texts in errors.values() for text in texts)
+        raise NotExecutable(first, errors=errors)
+    connection = order.connection
+    if not connection.enabled:
+        raise NotExecutable(
+            f"The account {connection.name} is switched off.", code="account_disabled"
+        )
+    session = session_of(connection)
+    if not session.connected:
+        raise NotExecutable(
+            session.error or f"{connection.name} is not connected: log in first.",
+            code="broker_not_connected",
+        )
+    if order.gtt and not capabilities_of(connection).triggers:
+        raise NotExecutable(
+            f"{connection.name} can't hold a GTT trigger: switch GTT off for this order.",
+            code="gtt_not_supported",
+            errors={"gtt": ["This account can't hold GTT triggers."]},
+        )
+
+
+def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
+    """WAITING → QUEUED: the worker sends it. Raises Conflict or NotExecutable.
+
+    A temporary stop (a gate such as HALTED) leaves the order WAITING.
+    """
+    if order.status != Status.WAITING:
+        raise Conflict(f"This order is already {order.status}.", code="already_decided")
+    _check_version(order, version)
+    now = clock.now()
+    if order.expires_at is not None and order.expires_at <= now:
+        expire(order)
+        raise Conflict("This order waited too long and has expired.", code="expired")
+    _executable(order)
+    decision = preview(order)
+    if decision.gates:
+        raise NotExecutable(
+            " ".join(gate.message for gate in decision.gates), code=decision.gates[0].code
+        )
+    return lifecycle.transition(
+        order,
+        Status.QUEUED,
+        actor=actor,
+        reason="executed",
+        changes={
+            "queued_at": now,
+            "set_aside_reason": "",
+            "expires_at": sending_deadline(order),
+            "not_before": None,
+        },
+    )
+
+
+def sending_deadline(order: Order) -> Any:
+    """Until when a live order may be sent after the press; paper trades at any hour."""
+    if order.simulated:
+        return None
+    seconds = order.strategy.time_to_live_seconds if order.strategy else 60
+    return clock.now() + timedelta(seconds=seconds)
+
+
+def expire(order: Order) -> Order:
+    return lifecycle.transition(
+        order, Status.EXPIRED, actor="clock", reason="nobody decided before its time was over"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    """`pending`: asked of the broker, not confirmed yet."""
+
+    order: Order
+    pending: bool
+
+
+def cancel(order: Order, *, actor: str, reason: str = "cancelled") -> CancelResult:
+    """Cancel, wherever the order is. Raises Conflict when it has already ended."""
+    status = Status(order.status)
+    if status in (Status.WAITING, Status.QUEUED):
+        done = lifecycle.transition(order, Status.CANCELLED, actor=actor, reason=reason)
+        return CancelResult(done, pending=False)
+    if status in (Status.SENT, Status.PARTIALLY_EXECUTED):
+        done = lifecycle.transition(
+            order,
+            Status.CANCEL_PENDING,
+            actor=actor,
+            reason=reason,
+            changes={"cancel_requested": True},
+        )
+        return CancelResult(done, pending=True)
+    if status in (Status.SENDING, Status.UNKNOWN):
+        if not order.cancel_requested:
+            lifecycle.amend(
+                order, {"cancel_requested": True}, actor=actor, reason="cancel asked"
+            )
+        return CancelResult(order, pending=True)
+    if status is Status.CANCEL_PENDING:
+        return CancelResult(order, pending=True)
+    raise Conflict(f"This order is already {order.status}.", code="already_ended")
+
+
+def cancel_waiting(order: Order, *, actor: str) -> Order:
+    """WAITING → CANCELLED only; anything else is a Conflict."""
+    if order.status != Status.WAITING:
+        raise Conflict(f"Only a waiting order can be cancelled here; this one is {order.status}.")
+    return lifecycle.transition(order, Status.CANCELLED, actor=actor, reason="cancelled")
+
+
+def restore(order: Order, *, actor: str) -> Order:
+    """CANCELLED → WAITING, if it was never sent. Raises Conflict otherwise."""
+    if order.status != Status.CANCELLED:
+        raise Conflict(f"Only a cancelled order can be restored; this one is {order.status}.")
+    if not order.never_sent or order.attempts.exclude(
+        outcome=OrderAttempt.Outcome.NOT_SENT
+    ).exists():
+        raise Conflict("This order was sent to the broker: retry it as a new order instead.")
+    return lifecycle.transition(
+        order,
+        Status.WAITING,
+        actor=actor,
+        reason="restored",
+        changes={
+            "mode": Mode.MANUAL,
+            "cancel_requested": False,
+            "expires_at": waiting_expires_at(order.exchange, clock.now()),
+        },
+    )
+
+
+def retry(order: Order, *, actor: str) -> Order:
+    """A new, linked, WAITING order with the same intent. Raises Conflict unless it may be retried.
+
+    One living retry at a time: the second press gets the first one's number.
+    """
+    if Status(order.status) not in RETRYABLE:
+        raise Conflict(f"Only a failed or denied order can be retried; this one is {order.status}.")
+    with write_transaction():
+        # The row lock makes two presses at once queue up (SQLite has one writer anyway).
+        Order.objects.select_for_update().get(pk=order.pk)
+        living = order.retries.exclude(
+            status__in=[Status.CANCELLED, Status.EXPIRED, *RETRYABLE]
+        ).first()
+        if living is not None:
+            raise Conflict(f"Order {living.pk} already retries this one.", code="already_retried")
+        return _retry_as_new(order, actor)
+
+
+def _retry_as_new(order: Order, actor: str) -> Order:
+    again = Order(
+        alert=order.alert,
+        strategy=order.strategy,
+        connection=order.connection,
+        retry_of=order,
+        origin=Origin.PERSON,
+        client_order_id=new_client_order_id(),
+        mode=Mode.MANUAL,
+        requested_qty=order.requested_qty,
+        expires_at=waiting_expires_at(order.exchange, clock.now()),
+    )
+    copied = (
+        "symbol exchange tradingsymbol lot_size multiplier side price reference_price "
+        "trigger_price order_type product validity gtt reduce_only exit_plan simulated repaired "
+        "warnings"
+    )
+    for name in copied.split():
+        setattr(again, name, getattr(order, name))
+    again.qty = order.requested_qty
+    return lifecycle.create(
+        again,
+        Status.WAITING,
+        actor=actor,
+        reason=f"retry of order {order.pk}",
+        data={"retry_of": order.pk},
+    )
+
+
+def resolve(
+    order: Order, *, outcome: str, broker_order_id: str, reason: str, actor: str
+) -> Order:
+    """A person says what became of an UNKNOWN order: NOT_PLACED, or PLACED with the broker's id."""
+    if order.status != Status.UNKNOWN:
+        raise Conflict(f"Only an UNKNOWN order can be resolved; this one is {order.status}.")
+    reason = reason.strip()
+    if len(reason) < 5:
+        raise InvalidChange(
+            "Say how you know.", errors={"reason": ["Type how you know, in a few words."]}
+        )
+    if outcome not in ("NOT_PLACED", "PLACED"):
+        raise InvalidChange(
+            "What became of the order?", errors={"outcome": ["Use NOT_PLACED or PLACED."]}
+        )
+    placed = outcome == "PLACED"
+    if placed and not broker_order_id.strip():
+        raise InvalidChange(
+            "Which order is it?",
+            errors={"broker_order_id": ["Enter the order id that the broker shows."]},
+        )
+    with write_transaction():
+        order.attempts.filter(closed_at__isnull=True).update(
+            closed_at=clock.now(),
+            outcome=OrderAttempt.Outcome.SENT if placed else OrderAttempt.Outcome.NOT_PLACED,
+            broker_order_id=broker_order_id.strip() if placed else "",
+            message=f"{actor}: {reason}",
+        )
+        if placed:
+            return lifecycle.transition(
+                order,
+                Status.SENT,
+                actor=actor,
+                reason=reason,
+                changes={"broker_order_id": broker_order_id.strip(), "error_message": ""},
+            )
+        return lifecycle.transition(
+            order,
+            Status.FAILED,
+            actor=actor,
+            reason=reason,
+            changes={"error_message": f"Not placed, says {actor}: {reason}"},
+        )
+
+
+def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:
+    """Ask the broker to change a working order; the worker sends it. Raises as `edit` does."""
+    if Status(order.status) not in (WORKING - {Status.CANCEL_PENDING}):
+        raise Conflict(f"Only a working order can be modified; this one is {order.status}.")
+    if not capabilities_of(order.connection).modifies or order.broker_trigger_id:
+        raise Conflict("This order can't be modified at the broker: cancel it and place a new one.")
+    if order.modification is not None:
+        raise Conflict("A modification is still on its way to the broker.")
+    if order.modification_count >= MAX_MODIFICATIONS:
+        raise Conflict(f"The broker allows {MAX_MODIFICATIONS} modifications of one order.")
+    if not changes:
+        raise InvalidChange("Nothing to change.", errors={"qty": ["Give at least one new value."]})
+    unknown = set(changes) - set(MODIFIABLE)
+    merged = {name: getattr(order, name) for name in EDITABLE} | dict(changes)
+    errors = {name: ["This field can't be modified."] for name in sorted(unknown)}
+    errors |= shape_errors(merged)
+    if changes.get("qty", order.qty) < max(order.filled_qty, 1):
+        errors["qty"] = [f"The new total must be at least {max(order.filled_qty, 1)}."]
+    if errors:
+        raise InvalidChange("The order can't be modified so.", errors=errors)
+    asked = {
+        name: str(value) if isinstance(value, Decimal) else value
+        for name, value in changes.items()
+    }
+    for name, words in (("order_type", OrderType), ("validity", Validity), ("product", Product)):
+        if name in asked:
+            asked[name] = words(asked[name]).value
+    return lifecycle.amend(
+        order,
+        {"modification": asked, "modification_count": order.modification_count + 1},
+        actor=actor,
+        reason="modification asked",
+    )

@@ -1,0 +1,146 @@
+"""What the broker reports of our orders, applied once, in whatever order it arrives."""
+
+import logging
+from decimal import Decimal
+from typing import Any
+
+from brokers.errors import BrokerError
+from brokers.port import Broker, BrokerStatus, OrderReport
+from sigmatrader.db import write_transaction
+from trading.domain.order import ENDED, FINAL, IllegalTransition, Status, path
+from trading.models import Order
+from trading.services import ledger, lifecycle
+
+logger = logging.getLogger(__name__)
+
+BROKER = "broker"
+
+
+def _target(report: OrderReport, filled: int, quantity: int, cancel_asked: bool) -> Status:
+    """The status that `report` stands for, with `filled` units known."""
+    if report.status is BrokerStatus.COMPLETE or (quantity and filled >= quantity):
+        return Status.EXECUTED
+    if report.status is BrokerStatus.CANCELLED:
+        return Status.CANCELLED
+    if report.status is BrokerStatus.REJECTED:
+        return Status.REJECTED
+    if report.status is BrokerStatus.EXPIRED:
+        return Status.EXPIRED
+    if cancel_asked:
+        return Status.CANCEL_PENDING
+    return Status.PARTIALLY_EXECUTED if filled else Status.SENT
+
+
+def _book_trades(order: Order, report: OrderReport) -> None:
+    for trade in sorted(report.trades, key=lambda one: (one.at, one.trade_id)):
+        ledger.record(order, trade)
+
+
+def _filled(order: Order) -> tuple[int, Decimal | None]:
+    fills = list(order.fills.values_list("qty", "price"))
+    quantity = sum(qty for qty, _ in fills)
+    if not quantity:
+        return 0, None
+    value = sum((price * qty for qty, price in fills), Decimal(0))
+    return quantity, (value / quantity).quantize(Decimal("0.0001"))
+
+
+def _changes(order: Order, report: OrderReport) -> dict[str, Any]:
+    filled, average = _filled(order)
+    wanted: dict[str, Any] = {"filled_qty": filled, "average_price": average}
+    if report.order_id and not order.broker_order_id:
+        wanted["broker_order_id"] = report.order_id
+    if report.trigger_id and not order.broker_trigger_id:
+        wanted["broker_trigger_id"] = report.trigger_id
+    if report.quantity != order.qty and report.quantity >= filled > 0:
+        wanted["qty"] = report.quantity
+    elif report.quantity != order.qty and order.modification is None and report.quantity > 0:
+        wanted["qty"] = report.quantity
+    if report.status is BrokerStatus.REJECTED and report.message:
+        wanted["error_message"] = report.message
+    return {name: value for name, value in wanted.items() if value != getattr(order, name)}
+
+
+def is_news(order: Order, report: OrderReport) -> bool:
+    """Whether `report` says anything that the row does not know."""
+    target = _target(
+        report, order.filled_qty, order.qty, order.status == Status.CANCEL_PENDING
+    )
+    return (
+        target != order.status
+        or report.filled_quantity != order.filled_qty
+        or report.quantity != order.qty
+        or (report.order_id or "") != order.broker_order_id
+    )
+
+
+def apply(order_id: int, report: OrderReport, *, reason: str = "") -> Order:
+    """Bring an order to what `report` says; the same or an older report changes nothing.
+
+    Trades are the truth about fills: a report can add to them, never take away. A status that
+    the table can't reach from here (an old report that comes late) is left aside.
+    """
+    with write_transaction():
+        order = Order.objects.select_for_update(of=("self",)).select_related("connection").get(
+            pk=order_id
+        )
+        before = Status(order.status)
+        _book_trades(order, report)
+        changes = _changes(order, report)
+        quantity = changes.get("qty", order.qty)
+        target = _target(
+            report,
+            changes.get("filled_qty", order.filled_qty),
+            quantity,
+            order.cancel_requested and before is Status.CANCEL_PENDING,
+        )
+        _move(order, before, target, changes, report, reason)
+    return order
+
+
+def _move(
+    order: Order,
+    before: Status,
+    target: Status,
+    changes: dict[str, Any],
+    report: OrderReport,
+    reason: str,
+) -> None:
+    words = reason or report.message or f"the broker shows {report.raw_status}"
+    data = {"broker_status": report.raw_status}
+    if target is before or not _may_move(before, target):
+        if changes and not (before in FINAL and set(changes) <= {"error_message"}):
+            lifecycle.amend(order, changes, actor=BROKER, reason=words, data=data)
+        return
+    lifecycle.walk(order, target, actor=BROKER, reason=words, changes=changes, data=data)
+
+
+def _may_move(before: Status, target: Status) -> bool:
+    if before in ENDED and target in (Status.SENT, Status.CANCEL_PENDING):
+        # Only a FAILED order may turn out to be at the broker after all.
+        return before is Status.FAILED and target is Status.SENT
+    if before is Status.PARTIALLY_EXECUTED and target is Status.SENT:
+        return False
+    try:
+        path(before, target)
+    except IllegalTransition:
+        return False
+    return True
+
+
+def refresh(order: Order, broker: Broker) -> Order:
+    """Ask the broker for one order and apply the answer; a broker that can't say is left for
+    the next round."""
+    try:
+        report = (
+            broker.order(order.broker_order_id)
+            if order.broker_order_id
+            else broker.trigger(order.broker_trigger_id)
+        )
+    except BrokerError as error:
+        logger.warning("order %s can't be read at the broker: %s", order.pk, error.message)
+        return order
+    if report is None:
+        logger.warning("order %s is not in the broker's book", order.pk)
+        return order
+    return apply(order.pk, report)

@@ -1,0 +1,258 @@
+"""The worker: recovers, sends, reconciles, keeps time. Any number of them may run."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from types import FrameType
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connections
+
+from brokers.errors import BrokerError
+from brokers.models import BrokerConnection
+from brokers.retention import forget_old_prices
+from brokers.accounts import is_available
+from brokers.registry import broker_for
+from sigmatrader import clock
+from sigmatrader.db import Busy
+from trading.domain.order import AT_BROKER, Status
+from trading.models import IdempotentRequest, IntakeCounter, Order, WorkerHeartbeat
+from trading.services import ledger, limiter, queue, reconcile
+from trading.services.claim import claim_next
+from trading.services.dispatch import send
+from trading.services.errors import Conflict
+from trading.services.wakeup import Doorbell
+
+logger = logging.getLogger(__name__)
+
+SENDERS = 6
+SLOTS_PER_ACCOUNT = 3
+_HEARTBEAT_SECONDS = 2.0
+_HOUSEKEEPING_SECONDS = 5.0
+_PAUSE_AFTER_ERROR_SECONDS = 0.5
+
+
+class Slots:
+    """How many sends each account has on the way in this process.
+
+    One slow account may take some of the senders, never all of them.
+    """
+
+    def __init__(self, per_account: int) -> None:
+        self._per_account = per_account
+        self._lock = threading.Lock()
+        self._taken: Counter[int] = Counter()
+
+    def full_accounts(self) -> set[int]:
+        with self._lock:
+            return {pk for pk, count in self._taken.items() if count >= self._per_account}
+
+    def take(self, account_id: int) -> None:
+        with self._lock:
+            self._taken[account_id] += 1
+
+    def release(self, account_id: int) -> None:
+        with self._lock:
+            self._taken[account_id] -= 1
+
+
+class Worker:
+    """One worker process. `run()` returns after a SIGTERM or SIGINT, with nothing half done."""
+
+    def __init__(self, senders: int = SENDERS) -> None:
+        self.worker_id = reconcile.this_worker_id()
+        self._stopping = threading.Event()
+        self._work = threading.Condition()
+        self._rings = 0
+        self._slots = Slots(SLOTS_PER_ACCOUNT)
+        self._sender_count = senders
+        self._senders: list[threading.Thread] = []
+
+    def run(self) -> None:
+        """Recover first, then send and reconcile until asked to stop."""
+        signal.signal(signal.SIGTERM, self._stop_on_signal)
+        signal.signal(signal.SIGINT, self._stop_on_signal)
+        doorbell = Doorbell(f"worker-{os.getpid()}")
+        try:
+            self._beat()
+            self._recover()
+            self._start_senders()
+            logger.info("worker %s is ready", self.worker_id)
+            self._main_loop(doorbell)
+        finally:
+            self._shut_down(doorbell)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        with self._work:
+            self._work.notify_all()
+
+    def _stop_on_signal(self, number: int, _: FrameType | None) -> None:
+        # Only sets the flag: a signal handler must not wait for a lock.
+        self._stopping.set()
+
+    # -- the main thread -------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """What was in flight is settled before anything new is claimed."""
+        reconcile.recover_lost_leases()
+        for account in self._accounts():
+            self._guarded(lambda account=account: reconcile.reconcile_account(account))
+
+    def _main_loop(self, doorbell: Doorbell) -> None:
+        poll = settings.ST.WORKER_POLL_MS / 1000
+        due: dict[str, float] = {"beat": 0.0, "reconcile": 0.0, "housekeeping": 0.0}
+        while not self._stopping.is_set():
+            self._ring_senders()
+            moment = time.monotonic()
+            self._guarded(self._follow_paper)
+            if moment >= due["beat"]:
+                due["beat"] = moment + _HEARTBEAT_SECONDS
+                self._guarded(self._beat)
+            if moment >= due["reconcile"]:
+                due["reconcile"] = moment + settings.ST.RECONCILE_INTERVAL_SECONDS
+                self._guarded(self._reconcile)
+            if moment >= due["housekeeping"]:
+                due["housekeeping"] = moment + _HOUSEKEEPING_SECONDS
+                self._guarded(self._keep_house)
+            close_old_connections()
+            doorbell.wait(poll)
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """Run one step; a failure is logged and the loop lives on."""
+        try:
+            step()
+        except (DatabaseError, Busy) as error:
+            logger.error("the database did not answer: %s", error)
+            connections.close_all()
+            self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
+        except BrokerError as error:
+            logger.warning("the broker did not answer: %s", error.message)
+        except Exception:
+            logger.exception("a step of the worker failed")
+            self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
+
+    def _accounts(self) -> list[BrokerConnection]:
+        return [
+            account
+            for account in BrokerConnection.objects.filter(enabled=True).order_by("id")
+            if is_available(account)
+        ]
+
+    def _reconcile(self) -> None:
+        reconcile.recover_lost_leases()
+        live = Order.objects.filter(status__in=AT_BROKER)
+        busy = set(live.values_list("connection_id", flat=True).distinct())
+        for account in self._accounts():
+            if account.pk in busy:
+                self._guarded(lambda account=account: reconcile.reconcile_account(account))
+
+    def _follow_paper(self) -> None:
+        """Cancels at once; paper's resting orders against each new price."""
+        pending = set(
+            Order.objects.filter(status=Status.CANCEL_PENDING)
+            .values_list("connection_id", flat=True)
+            .distinct()
+        )
+        for account in self._accounts():
+            broker = broker_for(account)
+            changed = broker.advance(clock.now()) if account.simulated else 0
+            if account.pk in pending and account.simulated:
+                reconcile.send_cancels(account, broker)
+            if changed:
+                reconcile.follow_working(account, broker)
+                ledger.mark_to_market(account)
+
+    def _beat(self) -> None:
+        now = clock.now()
+        beaten = WorkerHeartbeat.objects.filter(worker_id=self.worker_id).update(
+            beat_at=now, stopped_at=None
+        )
+        if not beaten:
+            WorkerHeartbeat.objects.create(
+                worker_id=self.worker_id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                started_at=now,
+                beat_at=now,
+            )
+
+    def _keep_house(self) -> None:
+        now = clock.now()
+        for order in Order.objects.filter(status=Status.WAITING, expires_at__lte=now)[:200]:
+            try:
+                queue.expire(order)
+            except Conflict:
+                logger.debug("order %s was decided at the last moment", order.pk)
+        for account in self._accounts():
+            ledger.mark_to_market(account)
+        limiter.forget_old(now)
+        forget_old_prices(now)
+        IdempotentRequest.objects.filter(created_at__lt=now - timedelta(hours=24)).delete()
+        IntakeCounter.objects.filter(window_start__lt=now - timedelta(days=30)).delete()
+        WorkerHeartbeat.objects.filter(beat_at__lt=now - timedelta(days=2)).delete()
+
+    def _shut_down(self, doorbell: Doorbell) -> None:
+        self.stop()
+        doorbell.close()
+        deadline = time.monotonic() + settings.ST.lease_seconds
+        for thread in self._senders:
+            thread.join(max(deadline - time.monotonic(), 0))
+        still = [thread.name for thread in self._senders if thread.is_alive()]
+        if still:
+            logger.error("still sending at the end of the grace: %s", ", ".join(still))
+        WorkerHeartbeat.objects.filter(worker_id=self.worker_id).update(stopped_at=clock.now())
+        logger.info("worker %s has stopped", self.worker_id)
+
+    # -- the senders -----------------------------------------------------------------------
+
+    def _start_senders(self) -> None:
+        for number in range(self._sender_count):
+            thread = threading.Thread(target=self._send_loop, name=f"sender-{number}", daemon=True)
+            thread.start()
+            self._senders.append(thread)
+
+    def _ring_senders(self) -> None:
+        with self._work:
+            self._rings += 1
+            self._work.notify()
+
+    def _wait_for_ring(self, seen: int) -> int:
+        with self._work:
+            self._work.wait_for(lambda: self._rings != seen or self._stopping.is_set(), timeout=1)
+            return self._rings
+
+    def _send_loop(self) -> None:
+        seen = 0
+        while not self._stopping.is_set():
+            seen = self._wait_for_ring(seen)
+            while not self._stopping.is_set() and self._send_one():
+                with self._work:
+                    self._work.notify()  # there may be more: let another sender look too
+        connections.close_all()
+
+    def _send_one(self) -> bool:
+        """Claim and send one order; False when there was nothing to do."""
+        done = False
+
+        def step() -> None:
+            nonlocal done
+            claim = claim_next(self.worker_id, self._slots.full_accounts())
+            if claim is None:
+                return
+            done = True
+            self._slots.take(claim.order.connection_id)
+            try:
+                send(claim)
+            finally:
+                self._slots.release(claim.order.connection_id)
+
+        self._guarded(step)
+        close_old_connections()
+        return done
