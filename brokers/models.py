@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -11,8 +13,12 @@ from django.db.models import F, Q
 from brokers.paper.matching import Direction
 from brokers.port import BrokerStatus
 from sigmatrader import clock, crypto
+from sigmatrader.conf import KITE_API_ROOT
+from sigmatrader.db import write_transaction
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.values import OrderType, Product, Side, Validity, Variety
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def _words(words: type[StrEnum]) -> list[tuple[str, str]]:
@@ -123,6 +129,24 @@ class BrokerConnection(models.Model):
         if (fields := kwargs.get("update_fields")) is not None:
             kwargs["update_fields"] = {*fields, "updated_at"}
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """A token goes to Zerodha itself, or to a simulator on this machine."""
+        host = urlsplit(self.api_root).hostname
+        if self.kind == ConnectionKind.SIMULATOR and host not in _LOOPBACK:
+            raise ValidationError(
+                {"api_root": "The simulator runs on this machine: http://127.0.0.1:PORT."}
+            )
+        own = {"", KITE_API_ROOT}
+        if self.kind != ConnectionKind.SIMULATOR and self.api_root.rstrip("/") not in own:
+            raise ValidationError({"api_root": f"Leave it empty, or use {KITE_API_ROOT}."})
+
+    def make_default(self) -> None:
+        """Take the default over from whichever connection has it."""
+        with write_transaction():
+            BrokerConnection.objects.filter(is_default=True).update(is_default=False)
+            self.is_default = True
+            self.save(update_fields=["is_default"])
 
     @property
     def simulated(self) -> bool:
@@ -280,7 +304,7 @@ class PaperOrder(models.Model):
     triggered = models.BooleanField(default=False)
     trigger_direction = models.CharField(max_length=8, blank=True, choices=_words(Direction))
     status = models.CharField(
-        max_length=16, choices=_words(BrokerStatus), default=BrokerStatus.PENDING
+        max_length=16, choices=_words(BrokerStatus), default=BrokerStatus.PENDING.value
     )
     message = models.TextField(blank=True)
     market_price = ScaledDecimalField(null=True, blank=True)

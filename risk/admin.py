@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Field
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from risk.engine.rules import plain
 from risk.models import (
@@ -29,12 +31,12 @@ class SymbolListField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         return symbol_entries(super().to_python(value))
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
-
 
 def _symbol_list(name: str) -> SymbolListField:
-    return SymbolListField(required=False, help_text=RiskSettings._meta.get_field(name).help_text)
+    field = cast("Field[Any, Any]", RiskSettings._meta.get_field(name))
+    return SymbolListField(
+        required=False, label=capfirst(field.verbose_name), help_text=field.help_text
+    )
 
 
 class RiskSettingsForm(forms.ModelForm):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
@@ -113,13 +114,15 @@ def set_state(
     reason = reason.strip()
     if state is TradingStateName.ACTIVE and not reason:
         raise ValidationError({"reason": "Say why trading may go on."})
+    target: dict[str, Any] = {
+        "scope": scope,
+        "connection_id": connection_id,
+        "strategy_id": strategy_id,
+    }
     with write_transaction():
         _check_scope_object(scope, connection_id, strategy_id)
         row, created = TradingState.objects.select_for_update().get_or_create(
-            scope=scope,
-            connection_id=connection_id,
-            strategy_id=strategy_id,
-            defaults={"changed_at": clock.now(), "changed_by": actor},
+            **target, defaults={"changed_at": clock.now(), "changed_by": actor}
         )
         old = TradingStateName(row.state)
         if not created and old is state and row.reason == reason:
@@ -128,9 +131,7 @@ def set_state(
         row.changed_at, row.changed_by = clock.now(), actor
         row.save(update_fields=["state", "reason", "changed_at", "changed_by"])
         TradingStateChange.objects.create(
-            scope=scope,
-            connection_id=connection_id,
-            strategy_id=strategy_id,
+            **target,
             label=row.label,
             old=old,
             new=state,

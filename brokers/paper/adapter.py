@@ -31,7 +31,7 @@ from brokers.port import (
 )
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
-from trading.domain.values import InstrumentKey, OrderType, Validity, Variety
+from trading.domain.values import InstrumentKey, OrderType, Product, Validity, Variety
 
 logger = logging.getLogger(__name__)
 
@@ -112,13 +112,7 @@ class PaperBroker:
     def positions(self) -> list[BrokerPosition]:
         account, today = self._account, day_start(clock.now())
         before = ledger.positions(account, before=today)
-        traded = {
-            funds.PositionKey(*row)
-            for row in PaperTrade.objects.filter(order__account=account, at__gte=today)
-            .values_list("order__exchange", "order__tradingsymbol", "order__product")
-            .distinct()
-            .order_by()
-        }
+        traded = _traded_since(account, today)
         shown = {
             key: held
             for key, held in sorted(ledger.positions(account).items())
@@ -183,6 +177,18 @@ class PaperBroker:
                 break
         found: QuerySet[PaperOrder] = PaperOrder.objects.filter(wanted, account=self._account_id)
         return [report(order) for order in found.order_by("id").prefetch_related("trades")]
+
+
+def _traded_since(account: PaperAccount, since: datetime) -> set[funds.PositionKey]:
+    rows = (
+        PaperTrade.objects.filter(order__account=account, at__gte=since)
+        .order_by()
+        .values_list("order__exchange", "order__tradingsymbol", "order__product")
+        .distinct()
+    )
+    return {
+        funds.PositionKey(exchange, symbol, Product(product)) for exchange, symbol, product in rows
+    }
 
 
 @contextmanager

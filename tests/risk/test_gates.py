@@ -33,6 +33,12 @@ def test_a_halt_holds_exits_too():
     assert decision.gates == (Gate(Code.TRADING_HALTED, "Trading is halted for everything."),)
 
 
+def test_beside_an_unknown_outcome_a_reduce_only_exit_may_ask_for_more_than_is_held():
+    snapshot = facts(100, unresolved_unknown=True)
+    decision = evaluate(order(Side.SELL, 150, reduce_only=True), snapshot, [])
+    assert (decision.gates, decision.final_qty) == ((), 100)
+
+
 def test_without_a_broker_session_the_gate_says_why():
     snapshot = facts(session_ok=False, session_error="token expired at 06:00")
     assert evaluate(order(), snapshot, []).gates == (

@@ -7,7 +7,7 @@ import pytest
 
 from risk.engine.denials import Code, Verdict
 from risk.engine.evaluate import evaluate
-from risk.engine.rules import plain, whole_lots
+from risk.engine.rules import RULES, plain, whole_lots
 from tests.risk.cases import (
     NOW,
     check_of,
@@ -80,10 +80,17 @@ def test_buying_back_a_short_position_is_no_short_sale():
     assert evaluate(order(Side.BUY, 50), facts(-50), NO_SHORTS).outcome == "PASS"
 
 
-def test_short_selling_denies_even_where_a_clamp_would_make_it_fit():
+@pytest.mark.parametrize("rules", [RULES, RULES[::-1]])
+def test_short_selling_denies_even_where_a_clamp_would_make_it_fit(rules):
     limits = [global_limits(allow_short_selling=False, max_quantity_per_order=100)]
-    decision = evaluate(order(Side.SELL, 150), facts(100), limits)
+    decision = evaluate(order(Side.SELL, 150), facts(100), limits, rules)
     assert denials(decision) == {Code.SHORT_SELLING_DISABLED}
+
+
+def test_a_strategy_judges_short_selling_on_what_global_left():
+    limits = [global_limits(max_quantity_per_order=100), strategy_limits(allow_short_selling=False)]
+    decision = evaluate(order(Side.SELL, 150), facts(100), limits)
+    assert (decision.outcome, decision.final_qty) == ("CLAMP", 100)
 
 
 @pytest.mark.parametrize("allowed", [True, None])
@@ -146,7 +153,8 @@ def test_a_value_at_its_limit_passes():
     limits = [global_limits(max_order_value=Decimal(1000))]
     decision = evaluate(order(quantity=10), facts(), limits)
     assert decision.outcome == "PASS"
-    assert check_of(decision, Code.MAX_ORDER_VALUE).value == Decimal(1000)
+    check = check_of(decision, Code.MAX_ORDER_VALUE)
+    assert (check.value, check.verdict) == (Decimal(1000), Verdict.PASS)
 
 
 def test_one_unit_that_is_worth_too_much_is_denied():
@@ -292,6 +300,11 @@ def test_a_reduce_only_exit_is_clamped_to_flat():
     assert decision.notes == (
         "Quantity clamped from 150 to 100 due to reduce_only: 100 left to close in NSE:INFY MIS.",
     )
+
+
+def test_a_reduce_only_exit_of_all_that_is_held_is_not_cut():
+    decision = evaluate(order(Side.SELL, 100, reduce_only=True), facts(100), [])
+    assert (decision.outcome, decision.notes) == ("PASS", ())
 
 
 def test_a_reduce_only_exit_leaves_what_working_orders_close():

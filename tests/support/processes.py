@@ -53,19 +53,41 @@ def start(
         )
 
 
+def session_members(leader: int) -> list[int]:
+    """The ids of the living processes of a session (Linux; elsewhere none are found).
+
+    A supervisor gives each child a process group of its own; the session stays.
+    """
+    members: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # After the program's name in brackets: state, parent, group, session.
+            state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue  # it has just ended
+        if int(session) == leader and state != "Z":
+            members.append(int(path.parent.name))
+    return members
+
+
 def stop(
-    process: subprocess.Popen[bytes], end_signal: int = signal.SIGTERM, seconds: float = 15
+    process: subprocess.Popen[bytes], end_signal: int = signal.SIGTERM, seconds: float = 45
 ) -> int:
-    """End it with `end_signal`, after `seconds` by force with its whole group; the exit code."""
+    """End it with `end_signal` and wait; what is left of its session then goes by force.
+
+    The exit code is the process's own: -9 when it had to be killed.
+    """
     if process.poll() is None:
         process.send_signal(end_signal)
     try:
-        code = process.wait(seconds)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
-        code = None
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    return process.wait() if code is None else code
+        process.kill()
+        process.wait()
+    for pid in session_members(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return process.returncode
 
 
 def free_port() -> int:

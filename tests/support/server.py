@@ -158,6 +158,20 @@ class Server:
             path.write_text(printed.split()[2])
         return path.read_text()
 
+    def wait_for_order(self, order_id: int, *statuses: str, seconds: float = 30) -> Any:
+        """The order as REST shows it, as soon as it is in one of the statuses."""
+        seen: list[Any] = [None]
+
+        def there() -> bool:
+            seen[0] = self.api(f"/api/orders/{order_id}/").json()
+            return seen[0].get("status") in statuses
+
+        try:
+            processes.wait_until(there, f"order {order_id} {' or '.join(statuses)}", seconds)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; it is {seen[0]}") from None
+        return seen[0]
+
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:

@@ -1,6 +1,6 @@
 """The immutable picture of an account that risk decides on."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Sum
@@ -12,7 +12,7 @@ from risk.engine.evaluate import Decision, evaluate
 from risk.engine.snapshot import Intent, Snapshot
 from sigmatrader import clock
 from trading.domain.order import AT_BROKER, Status
-from trading.domain.values import Side
+from trading.domain.values import ExecutionTarget, Mode, OrderType, Product, Side
 from trading.models import Order, Position
 
 # Orders that may still change the position. QUEUED ones are looked at when they are claimed.
@@ -30,8 +30,8 @@ def intent_of(order: Order) -> Intent:
         order_id=order.pk,
         side=Side(order.side),
         quantity=order.qty,
-        order_type=order.order_type,
-        product=order.product,
+        order_type=OrderType(order.order_type),
+        product=Product(order.product),
         symbol=order.symbol,
         exchange=order.exchange,
         tradingsymbol=order.tradingsymbol,
@@ -40,34 +40,43 @@ def intent_of(order: Order) -> Intent:
         reference_price=order.reference_price or order.price,
         strategy_id=order.strategy_id,
         strategy_name=strategy.name if strategy else "",
-        mode=order.mode,
+        mode=Mode(order.mode),
         simulated=order.simulated,
         connection_id=order.connection_id,
         reduce_only=order.reduce_only,
         lot_size=order.lot_size,
         multiplier=order.multiplier,
         strategy_enabled=strategy.enabled and not strategy.archived if strategy else True,
-        strategy_target=strategy.execution_target if strategy else None,
+        strategy_target=ExecutionTarget(strategy.execution_target) if strategy else None,
     )
 
 
-def _working(order: Order) -> list[tuple[str, str, str, str, int]]:
-    """Other orders of the account that may still fill: (exchange, symbol, product, side, units)."""
+@dataclass(frozen=True, slots=True)
+class _Working:
+    """What is still open in the account's other orders of one instrument, product and side."""
+
+    exchange: str
+    tradingsymbol: str
+    product: str
+    side: str
+    reduce_only: bool
+    quantity: int
+
+    @property
+    def key(self) -> str:
+        return _position_key(self.exchange, self.tradingsymbol, self.product)
+
+
+def _working(order: Order) -> list[_Working]:
+    """Other orders of the account that may still fill."""
     rows = (
         Order.objects.filter(connection_id=order.connection_id, status__in=_COUNTED)
         .exclude(pk=order.pk)
-        .values_list("exchange", "tradingsymbol", "product", "side")
+        .values_list("exchange", "tradingsymbol", "product", "side", "reduce_only")
         .annotate(open_qty=Sum("qty") - Sum("filled_qty"))
         .order_by()
     )
-    return [(row[0], row[1], row[2], row[3], int(row[4] or 0)) for row in rows]
-
-
-def _working_quantity(
-    working: Iterable[tuple[str, str, str, str, int]], order: Order, side: Side
-) -> int:
-    wanted = (order.exchange, order.tradingsymbol, order.product, side.value)
-    return sum(quantity for *key, quantity in working if tuple(key) == wanted)
+    return [_Working(*row[:5], quantity=int(row[5] or 0)) for row in rows]
 
 
 def snapshot_for(
@@ -83,7 +92,11 @@ def snapshot_for(
     held = {_position_key(row[0], row[1], row[2]): row[3] for row in positions}
     tick = latest_price(order.exchange, order.tradingsymbol)
     mine = _position_key(order.exchange, order.tradingsymbol, order.product)
-    opening = {_position_key(row[0], row[1], row[2]) for row in working if row[4] > 0}
+    opening = {one.key for one in working if one.quantity > 0 and not one.reduce_only}
+
+    def working_quantity(side: Side) -> int:
+        return sum(one.quantity for one in working if one.key == mine and one.side == side)
+
     unknown = (
         Order.objects.filter(
             connection=connection,
@@ -97,8 +110,8 @@ def snapshot_for(
     return Snapshot(
         now=clock.now(),
         position_quantity=held.get(mine, 0),
-        working_buy_quantity=_working_quantity(working, order, Side.BUY),
-        working_sell_quantity=_working_quantity(working, order, Side.SELL),
+        working_buy_quantity=working_quantity(Side.BUY),
+        working_sell_quantity=working_quantity(Side.SELL),
         open_instruments=frozenset(held) | frozenset(opening),
         last_price=Decimal(tick.price) if tick else None,
         last_price_at=tick.at if tick else None,
@@ -106,6 +119,7 @@ def snapshot_for(
         session_ok=session_ok,
         session_error=session_error,
         unresolved_unknown=unknown,
+        connection_simulated=connection.simulated,
     )
 
 

@@ -72,11 +72,11 @@ def answer_to(body):
 
 
 def checked(rejection):
-    stored = json.dumps([rejection.errors, rejection.fields], ensure_ascii=False)
-    assert stored.encode()  # no broken Unicode
-    assert "\\u0000" not in stored
+    texts = [*rejection.errors, *rejection.fields.values()]
+    texts += [text for problems in rejection.errors.values() for text in problems]
     assert rejection.status in (400, 413, 422)
     assert rejection.errors
+    assert all(text.isprintable() for text in texts)  # can be stored, logged and shown
     return rejection
 
 

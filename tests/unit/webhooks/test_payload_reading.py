@@ -190,9 +190,9 @@ def test_a_body_over_the_size_is_refused_unread():
     ],
 )
 def test_hostile_bodies_cost_little_time(body):
-    start = time.perf_counter()
+    start = time.process_time()
     refusal_of(body)
-    assert time.perf_counter() - start < 0.25
+    assert time.process_time() - start < 0.25
 
 
 def test_the_digest_ignores_order_spelling_and_secret():

@@ -1,0 +1,182 @@
+"""Connections and paper accounts for the admin; the paper book and the prices to look at."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from brokers.models import (
+    BrokerConnection,
+    BrokerName,
+    PaperAccount,
+    PaperOrder,
+    PaperTrade,
+    PriceTick,
+)
+
+
+class ConnectionForm(forms.ModelForm):
+    """The connection with a field for a new secret; the stored one is never sent to a page."""
+
+    api_secret = forms.CharField(
+        label="API secret",
+        required=False,
+        max_length=256,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text="Stored encrypted and never shown again. Empty: the stored one stays.",
+    )
+
+    class Meta:
+        model = BrokerConnection
+        fields = (
+            "name",
+            "broker_name",
+            "kind",
+            "enabled",
+            "api_key",
+            "api_secret",
+            "api_root",
+            "orders_per_second",
+            "orders_per_minute",
+            "orders_per_day",
+        )
+
+    def save(self, commit: bool = True) -> Any:
+        if secret := self.cleaned_data["api_secret"]:
+            self.instance.api_secret = secret
+        return super().save(commit)
+
+
+class PaperAccountInline(admin.StackedInline):
+    model = PaperAccount
+    can_delete = False
+    verbose_name_plural = "Paper account: the play money, and how orders are filled"
+
+
+@admin.register(BrokerConnection)
+class ConnectionAdmin(admin.ModelAdmin):
+    form = ConnectionForm
+    list_display = ("name", "broker_name", "kind", "is_default", "enabled", "last_error")
+    list_filter = ("kind", "enabled")
+    search_fields = ("name", "user_id", "user_name")
+    actions = ("make_default",)
+    fieldsets = (
+        (None, {"fields": ("name", "broker_name", "kind", "enabled", "is_default")}),
+        (
+            "Broker's credentials",
+            {
+                "fields": ("api_key", "api_secret", "secret_is_stored", "api_root"),
+                "description": "For Zerodha: from the app's page at developers.kite.trade. "
+                "Paper needs none.",
+            },
+        ),
+        (
+            "Session",
+            {"fields": ("user_id", "user_name", "token_expires_at", "last_error")},
+        ),
+        (
+            "Limits",
+            {
+                "fields": ("orders_per_second", "orders_per_minute", "orders_per_day"),
+                "description": "Zerodha takes 10 a second, 400 a minute and 5,000 a day.",
+            },
+        ),
+    )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: BrokerConnection | None = None
+    ) -> tuple[str, ...]:
+        """What an account is cannot change under the orders that were made for it."""
+        always = (
+            "is_default",
+            "secret_is_stored",
+            "user_id",
+            "user_name",
+            "token_expires_at",
+            "last_error",
+        )
+        return always if obj is None else (*always, "broker_name", "kind", "api_root")
+
+    def get_inlines(
+        self, request: HttpRequest, obj: BrokerConnection | None
+    ) -> "list[type[InlineModelAdmin[Any, Any]]]":
+        paper = obj is not None and obj.broker_name == BrokerName.PAPER
+        return [PaperAccountInline] if paper else []
+
+    @admin.display(boolean=True, description="secret is stored")
+    def secret_is_stored(self, connection: BrokerConnection) -> bool:
+        return bool(connection.api_secret_encrypted)
+
+    @admin.action(description="Make default", permissions=["change"])
+    def make_default(self, request: HttpRequest, chosen: QuerySet[BrokerConnection]) -> None:
+        if chosen.count() != 1:
+            self.message_user(request, "Choose exactly one connection.", messages.ERROR)
+            return
+        connection = chosen.get()
+        if not connection.enabled:
+            self.message_user(
+                request, f"{connection} is switched off: switch it on first.", messages.ERROR
+            )
+            return
+        connection.make_default()
+        self.log_change(request, connection, "Made the default connection.")
+        self.message_user(request, f"{connection} is the default connection now.")
+
+
+class RecordAdmin(admin.ModelAdmin):
+    """Records are there to be read."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(PaperOrder)
+class PaperOrderAdmin(RecordAdmin):
+    list_display = (
+        "__str__",
+        "exchange",
+        "tradingsymbol",
+        "order_type",
+        "product",
+        "filled_quantity",
+        "price",
+        "trigger_price",
+        "message",
+        "placed_at",
+    )
+    list_filter = ("status", "order_type", "product", "account__connection")
+    search_fields = ("order_id", "trigger_id", "tag", "tradingsymbol")
+
+
+@admin.register(PaperTrade)
+class PaperTradeAdmin(RecordAdmin):
+    list_display = ("trade_id", "instrument", "side", "quantity", "price", "at")
+    list_select_related = ("order",)
+    search_fields = ("trade_id", "order__tradingsymbol")
+
+    @admin.display(ordering="order__tradingsymbol")
+    def instrument(self, trade: PaperTrade) -> str:
+        return f"{trade.order.exchange}:{trade.order.tradingsymbol}"
+
+    @admin.display(ordering="order__side")
+    def side(self, trade: PaperTrade) -> str:
+        return trade.order.side
+
+
+@admin.register(PriceTick)
+class PriceTickAdmin(RecordAdmin):
+    list_display = ("__str__", "exchange", "tradingsymbol", "price", "source", "at")
+    list_filter = ("source", "exchange")
+    search_fields = ("tradingsymbol",)

@@ -1,0 +1,3 @@
+from tests.support.faulty import road
+
+__all__ = ["road"]

@@ -1,0 +1,348 @@
+"""Read queries for pages and API. Nothing here changes anything."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Count, F, Max, Model, Q, QuerySet, Sum
+
+from brokers.accounts import session_of
+from brokers.models import BrokerConnection, ConnectionKind
+from brokers.prices import last_tick_id, latest_prices
+from brokers.registry import capabilities_of
+from risk.models import RiskSettings, TradingStateChange
+from sigmatrader import clock
+from trading.domain.order import AT_BROKER, WORKING, Status
+from trading.domain.values import InstrumentKey
+from trading.models import (
+    Alert,
+    ClosedTrade,
+    Fill,
+    IntakeCounter,
+    Order,
+    OrderEvent,
+    Position,
+    Strategy,
+    WorkerHeartbeat,
+)
+
+PAGE_SIZE = 50
+QUEUE_SIZE = 100
+ON_THE_WAY = (Status.QUEUED, *sorted(AT_BROKER))
+
+Row = TypeVar("Row", bound=Model)
+
+
+# -- the state of the system ---------------------------------------------------------------------
+
+
+def worker_age_seconds() -> float | None:
+    """Seconds since the last heartbeat of a running worker; None when none runs."""
+    beat = WorkerHeartbeat.objects.filter(stopped_at__isnull=True).aggregate(at=Max("beat_at"))
+    return (clock.now() - beat["at"]).total_seconds() if beat["at"] else None
+
+
+def worker_ever_ran() -> bool:
+    return WorkerHeartbeat.objects.exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A connection with its session as it stands now."""
+
+    connection: BrokerConnection
+    connected: bool
+    error: str
+    expires_at: datetime | None
+
+
+def accounts() -> list[Account]:
+    """Every connection, the default first."""
+    found = []
+    for connection in BrokerConnection.objects.order_by("-is_default", "name"):
+        session = session_of(connection)
+        found.append(Account(connection, session.connected, session.error, session.expires_at))
+    return found
+
+
+def kinds_in_use() -> set[str]:
+    """PAPER, LIVE, SIMULATOR: the kinds of the connections that are switched on."""
+    return set(
+        BrokerConnection.objects.filter(enabled=True)
+        .order_by()
+        .values_list("kind", flat=True)
+        .distinct()
+    )
+
+
+def change_token() -> str:
+    """A text that differs whenever an order, alert, limit, state or price has changed."""
+    risk = RiskSettings.objects.aggregate(count=Count("id"), last=Max("id"), sum=Sum("version"))
+    alerts = Alert.objects.aggregate(last=Max("id"), repeated=Max("last_duplicate_at"))
+    parts = (
+        OrderEvent.objects.aggregate(last=Max("id"))["last"],
+        Fill.objects.aggregate(last=Max("id"))["last"],
+        alerts["last"],
+        _stamp(alerts["repeated"]),
+        TradingStateChange.objects.aggregate(last=Max("id"))["last"],
+        risk["count"],
+        risk["last"],
+        risk["sum"],
+        last_tick_id(),
+        _stamp(Strategy.objects.aggregate(at=Max("updated_at"))["at"]),
+        _stamp(BrokerConnection.objects.aggregate(at=Max("updated_at"))["at"]),
+        _stamp(Position.objects.aggregate(at=Max("last_updated"))["at"]),
+    )
+    return "-".join(str(part or 0) for part in parts)
+
+
+def _stamp(moment: datetime | None) -> str:
+    return f"{moment.timestamp():.6f}" if moment else "0"
+
+
+# -- orders --------------------------------------------------------------------------------------
+
+
+def _with_links(orders: QuerySet[Order]) -> QuerySet[Order]:
+    return orders.select_related("strategy", "connection", "alert")
+
+
+def waiting_orders() -> QuerySet[Order]:
+    """The queue: every WAITING order, oldest first."""
+    return _with_links(Order.objects.filter(status=Status.WAITING)).order_by("created_at", "pk")
+
+
+def orders_on_the_way() -> QuerySet[Order]:
+    """QUEUED, or at the broker with an end still to come; oldest first."""
+    return _with_links(Order.objects.filter(status__in=ON_THE_WAY)).order_by("created_at", "pk")
+
+
+def orders_cancelled_unsent(since: datetime) -> QuerySet[Order]:
+    """Cancelled before they were sent, newest first: those can be restored."""
+    cancelled = Order.objects.filter(
+        status=Status.CANCELLED,
+        sent_at__isnull=True,
+        broker_order_id="",
+        broker_trigger_id="",
+        finished_at__gte=since,
+    )
+    return _with_links(cancelled).order_by("-finished_at", "-pk")
+
+
+def order_with_story(order_id: int) -> Order:
+    """One order with everything that its page tells. Raises Order.DoesNotExist."""
+    return (
+        _with_links(Order.objects.select_related("retry_of"))
+        .prefetch_related("events", "attempts", "fills", "retries")
+        .get(pk=order_id)
+    )
+
+
+def can_be_modified(order: Order) -> bool:
+    """Whether the broker may be asked to change the order."""
+    return (
+        Status(order.status) in WORKING - {Status.CANCEL_PENDING}
+        and not order.broker_trigger_id
+        and capabilities_of(order.connection).modifies
+    )
+
+
+def last_prices_of(orders: Iterable[Order]) -> dict[InstrumentKey, Decimal]:
+    """The last price known of each order's instrument."""
+    ticks = latest_prices({order.instrument for order in orders})
+    return {key: tick.price for key, tick in ticks.items()}
+
+
+def search_orders(
+    *,
+    statuses: Iterable[str] = (),
+    strategy_id: int | None = None,
+    symbol: str = "",
+    side: str = "",
+    mode: str = "",
+    simulated: bool | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    text: str = "",
+) -> QuerySet[Order]:
+    """Orders that meet every condition given, newest first. Days are IST, both included."""
+    exact = {"strategy_id": strategy_id, "side": side, "mode": mode, "simulated": simulated}
+    rows = Order.objects.filter(
+        **{name: value for name, value in exact.items() if value not in (None, "")}
+    )
+    if wanted := list(statuses):
+        rows = rows.filter(status__in=wanted)
+    if symbol:
+        rows = rows.filter(symbol__icontains=symbol)
+    rows = between_days(rows, "created_at", first_day, last_day)
+    if text:
+        rows = rows.filter(_mentions(text))
+    return _with_links(rows)
+
+
+def _mentions(text: str) -> Q:
+    found = (
+        Q(symbol__icontains=text)
+        | Q(client_order_id__iexact=text)
+        | Q(broker_order_id=text)
+        | Q(broker_trigger_id=text)
+        | Q(error_message__icontains=text)
+        | Q(strategy__name__icontains=text)
+    )
+    digits = text.lstrip("#")
+    if digits.isdecimal() and len(digits) < 18:
+        found |= Q(pk=int(digits))
+    return found
+
+
+# -- alerts --------------------------------------------------------------------------------------
+
+
+def search_alerts(outcome: str = "", text: str = "") -> QuerySet[Alert]:
+    """Alerts with their orders, newest first."""
+    rows = Alert.objects.select_related("strategy").prefetch_related("orders")
+    if outcome:
+        rows = rows.filter(outcome=outcome)
+    if text:
+        rows = rows.filter(
+            Q(symbol__icontains=text) | Q(strategy_name__icontains=text) | Q(code__icontains=text)
+        )
+    return rows
+
+
+def refused_requests(since: datetime) -> list[tuple[str, int, int]]:
+    """(kind, requests, addresses) of what the webhook turned away and did not store."""
+    rows = (
+        IntakeCounter.objects.filter(window_start__gte=since)
+        .order_by()
+        .values_list("kind")
+        .annotate(requests=Sum("count"), addresses=Count("address", distinct=True))
+    )
+    return sorted((kind, int(requests), addresses) for kind, requests, addresses in rows)
+
+
+# -- positions and trades ------------------------------------------------------------------------
+
+
+def open_positions() -> QuerySet[Position]:
+    return Position.objects.exclude(qty=0).select_related("connection").order_by("symbol", "pk")
+
+
+def flat_positions(since: datetime) -> QuerySet[Position]:
+    """Closed since that moment."""
+    flat = Position.objects.filter(qty=0, last_updated__gte=since)
+    return flat.select_related("connection").order_by("symbol", "pk")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfitAndLoss:
+    """Rupees, before charges, of paper or of live accounts."""
+
+    simulated: bool
+    realised: Decimal
+    unrealised: Decimal
+    closed_trades: int
+    open_positions: int
+
+    @property
+    def total(self) -> Decimal:
+        return self.realised + self.unrealised
+
+
+def profit_and_loss(since: datetime, *, simulated: bool) -> ProfitAndLoss:
+    """Realised since that moment, and what is open now."""
+    closed = ClosedTrade.objects.filter(closed_at__gte=since, simulated=simulated).aggregate(
+        pnl=Sum("pnl"), count=Count("id")
+    )
+    kind = Q(connection__kind=ConnectionKind.PAPER)
+    held = (
+        Position.objects.exclude(qty=0)
+        .filter(kind if simulated else ~kind)
+        .aggregate(open=Sum(F("pnl") - F("realised")), count=Count("id"))
+    )
+    return ProfitAndLoss(
+        simulated=simulated,
+        realised=closed["pnl"] or Decimal(0),
+        unrealised=held["open"] or Decimal(0),
+        closed_trades=closed["count"],
+        open_positions=held["count"],
+    )
+
+
+# -- pages of long lists -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of a list, newest first. `older` and `newer`: the ids to go on from, if any."""
+
+    rows: list[Row]
+    older: int | None
+    newer: int | None
+
+
+def page_of(
+    rows: QuerySet[Row],
+    moment: str,
+    *,
+    older_than: int | None = None,
+    newer_than: int | None = None,
+    size: int = PAGE_SIZE,
+) -> Page[Row]:
+    """The page beside the row with that id, in the order of (`moment`, id), newest first.
+
+    Costs the same on the first page and the last: the place is found by index, never counted to.
+    """
+    up = newer_than is not None and older_than is None
+    place = _place(rows, moment, newer_than if up else older_than)
+    if place is not None:
+        rows = rows.filter(_beyond(moment, *place, up=up))
+    elif up:
+        up = False
+    order = (moment, "pk") if up else (f"-{moment}", "-pk")
+    found = list(rows.order_by(*order)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if up:
+        found.reverse()
+    has_newer = more if up else place is not None
+    has_older = bool(found) if up else more
+    return Page(
+        rows=found,
+        older=found[-1].pk if found and has_older else None,
+        newer=found[0].pk if found and has_newer else None,
+    )
+
+
+def _place(rows: QuerySet[Any], moment: str, row_id: int | None) -> tuple[datetime, int] | None:
+    if row_id is None:
+        return None
+    place: tuple[datetime, int] | None = (
+        rows.model._default_manager.filter(pk=row_id).values_list(moment, "pk").first()
+    )
+    return place
+
+
+def _beyond(moment: str, at: datetime, row_id: int, *, up: bool) -> Q:
+    near, far = ("gte", "gt") if up else ("lte", "lt")
+    return Q(**{f"{moment}__{near}": at}) & (
+        Q(**{f"{moment}__{far}": at}) | Q(**{f"pk__{far}": row_id})
+    )
+
+
+def day_start(moment: datetime) -> datetime:
+    """Midnight IST of the day that `moment` falls on."""
+    return datetime.combine(moment.astimezone(clock.IST).date(), time(), tzinfo=clock.IST)
+
+
+def between_days(
+    rows: QuerySet[Row], moment: str, first_day: date | None, last_day: date | None
+) -> QuerySet[Row]:
+    if first_day is not None:
+        start = datetime.combine(first_day, time(), tzinfo=clock.IST)
+        rows = rows.filter(**{f"{moment}__gte": start})
+    if last_day is not None:
+        end = datetime.combine(last_day, time(), tzinfo=clock.IST) + timedelta(days=1)
+        rows = rows.filter(**{f"{moment}__lt": end})
+    return rows
