@@ -44,8 +44,9 @@ def worker_age_seconds() -> float | None:
     return (clock.now() - beat["at"]).total_seconds() if beat["at"] else None
 
 
-def worker_ever_ran() -> bool:
-    return WorkerHeartbeat.objects.exists()
+def last_heartbeat() -> WorkerHeartbeat | None:
+    """The worker that beat last, running or stopped."""
+    return WorkerHeartbeat.objects.order_by("-beat_at").first()
 
 
 @dataclass(frozen=True, slots=True)

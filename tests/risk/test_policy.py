@@ -1,8 +1,11 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from brokers.models import BrokerConnection
 from risk import policy
@@ -29,6 +32,26 @@ def account():
 
 def halt_everything(reason="lunch", actor="admin"):
     return policy.set_state(StateScope.EVERYTHING, HALTED, reason, actor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_halts_at_the_same_moment_are_both_kept():
+    start = threading.Barrier(2)
+
+    def halt(reason):
+        try:
+            start.wait(timeout=10)
+            halt_everything(reason=reason)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        list(people.map(halt, ["lunch", "fire"]))
+    row = TradingState.objects.get()
+    changes = list(TradingStateChange.objects.order_by("id"))
+    assert [change.old for change in changes] == ["ACTIVE", "HALTED"]
+    assert {change.reason for change in changes} == {"lunch", "fire"}
+    assert row.reason == changes[-1].reason
 
 
 # Limits

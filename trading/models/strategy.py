@@ -1,7 +1,9 @@
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from sigmatrader.fields import ScaledDecimalField
+from trading.domain.signal import STRATEGY_NAME_RULE, is_strategy_name
 from trading.domain.values import (
     ExecutionTarget,
     Mode,
@@ -13,12 +15,19 @@ from trading.domain.values import (
 from trading.models.choices import choices, one_of
 
 
+def check_strategy_name(name: str) -> None:
+    """Refuse a name that no alert can carry."""
+    if not is_strategy_name(name):
+        raise ValidationError(f"Use {STRATEGY_NAME_RULE}.", code="strategy_name")
+
+
 class Strategy(models.Model):
     """How alerts of one name become orders."""
 
     name = models.CharField(
         max_length=255,
         unique=True,
+        validators=[check_strategy_name],
         help_text="Exactly as the alert's strategy_name (or signal.strategy_id) says it.",
     )
     description = models.TextField(blank=True)

@@ -14,7 +14,14 @@ from brokers.models import BrokerConnection
 from brokers.prices import record_price
 from trading.domain.order import Status
 from trading.domain.session import waiting_expires_at
-from trading.domain.signal import DedupeKey, Intent, Signal, client_order_id, dedupe_key
+from trading.domain.signal import (
+    QUANTITY_MISSING,
+    DedupeKey,
+    Intent,
+    Signal,
+    client_order_id,
+    dedupe_key,
+)
 from trading.domain.sizing import size
 from trading.domain.values import Mode, OrderType, Origin, Product, Side, SizingMode
 from trading.models import Alert, Order, Position, Strategy
@@ -189,7 +196,7 @@ def _person_reasons(
     signal: Signal, strategy: Strategy | None, connection: BrokerConnection, envelope: Envelope
 ) -> tuple[list[str], list[str]]:
     """Why a person must decide although the strategy may be AUTO; and mere warnings."""
-    reasons = list(signal.person_reasons)
+    reasons = [reason for reason in signal.person_reasons if reason != QUANTITY_MISSING]
     warnings: list[str] = []
     if strategy is None:
         named = f"“{signal.strategy_name}”" if signal.strategy_name else "without a name"
@@ -236,7 +243,9 @@ def _plan(
         reasons.append(f"A {order_type} order needs a trigger price: fill it in.")
     if quantity <= 0:
         quantity = 0
-        reasons.append("The quantity is missing: fill it in.")
+        reasons.append(QUANTITY_MISSING if signal.needs_quantity else "Fill in the quantity.")
+    if signal.gtt and order_type is not OrderType.LIMIT:
+        reasons.append("A GTT can only place a LIMIT order: choose LIMIT, or switch GTT off.")
     return _Plan(
         strategy=strategy,
         connection=connection,

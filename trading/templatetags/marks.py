@@ -1,0 +1,107 @@
+"""Small marks of the pages: icons, and badges that say a thing in a word."""
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from risk.engine.denials import Code
+from trading.domain.order import Status
+from trading.domain.values import Side
+from trading.models import Order
+
+register = template.Library()
+
+_TONES: dict[str, str] = {
+    Status.WAITING: "wait",
+    Status.QUEUED: "move",
+    Status.SENDING: "move",
+    Status.UNKNOWN: "alarm",
+    Status.SENT: "work",
+    Status.PARTIALLY_EXECUTED: "work",
+    Status.CANCEL_PENDING: "work",
+    Status.EXECUTED: "done",
+    Status.CANCELLED: "off",
+    Status.EXPIRED: "off",
+    Status.FAILED: "bad",
+    Status.REJECTED: "bad",
+    Status.REJECTED_RISK: "bad",
+    "ACCEPTED": "done",
+    "IGNORED": "off",
+    "PASS": "done",
+    "CLAMP": "wait",
+    "DENY": "bad",
+    "ACTIVE": "done",
+    "REDUCING": "wait",
+    "HALTED": "alarm",
+}
+_MEANINGS: dict[str, str] = {
+    Status.WAITING: "In the queue: a person decides.",
+    Status.QUEUED: "Will be sent: a worker takes it next.",
+    Status.SENDING: "On its way to the broker.",
+    Status.UNKNOWN: "The broker may or may not have it. Never sent again blindly.",
+    Status.SENT: "The broker has it; nothing is filled yet.",
+    Status.PARTIALLY_EXECUTED: "Some of it is filled.",
+    Status.CANCEL_PENDING: "A cancel was asked for; it may still fill.",
+    Status.EXECUTED: "Filled.",
+    Status.CANCELLED: "Cancelled.",
+    Status.EXPIRED: "Its time was over.",
+    Status.FAILED: "Certainly not placed.",
+    Status.REJECTED: "Refused by the broker or exchange.",
+    Status.REJECTED_RISK: "Denied by your own risk settings.",
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite; decoration, hidden from screen readers."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def badge(word: str) -> SafeString:
+    """A status, outcome, verdict or state in its own tone."""
+    return format_html(
+        '<span class="badge badge-{}" title="{}">{}</span>',
+        _TONES.get(word, "off"),
+        _MEANINGS.get(word, ""),
+        word.replace("_", " "),
+    )
+
+
+@register.filter
+def side_badge(side: str) -> SafeString | str:
+    if side not in (Side.BUY, Side.SELL):
+        return ""
+    return format_html('<span class="side side-{}">{}</span>', side.lower(), side)
+
+
+@register.filter
+def money_badge(simulated: bool) -> SafeString:
+    """PAPER or LIVE, whose money it is."""
+    word = "PAPER" if simulated else "LIVE"
+    return format_html('<span class="money money-{}">{}</span>', word.lower(), word)
+
+
+@register.filter
+def order_words(order: Order) -> str:
+    """The order's kind in a trader's words: LIMIT GTT · MIS · IOC."""
+    kind = f"{order.order_type} GTT" if order.gtt else order.order_type
+    validity = "" if order.validity == "DAY" else f" · {order.validity}"
+    return f"{kind} · {order.product}{validity}"
+
+
+@register.filter
+def check_text(code: str) -> str:
+    """What a risk rule's code means, in a sentence."""
+    return Code(code).text if code in Code.__members__ else ""
+
+
+@register.filter
+def spaced(word: str) -> str:
+    """A code as words: no_open_position → no open position."""
+    return str(word).replace("_", " ")

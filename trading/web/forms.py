@@ -1,0 +1,263 @@
+"""What a person may type into the pages, and how it is read."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django import forms
+
+from brokers.models import BrokerConnection
+from trading.domain.order import Status
+from trading.domain.values import (
+    Mode,
+    OrderType,
+    Product,
+    Side,
+    StateScope,
+    TradingStateName,
+    Validity,
+)
+from trading.models import Alert, Order, Strategy
+from trading.services.queue import EDITABLE, MAX_PRICE, MAX_QUANTITY, MODIFIABLE
+
+OPEN = "OPEN"
+MONEY_CHOICES = [("", "Paper and live"), ("paper", "Paper"), ("live", "Live")]
+
+
+def _words(words: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(word.value, word.value) for word in words]
+
+
+def _any(words: type[StrEnum], label: str) -> list[tuple[str, str]]:
+    return [("", label), *((word.value, word.value.replace("_", " ")) for word in words)]
+
+
+def _typed(value: Any) -> Any:
+    """Thousands separators and the rupee sign are welcome in numbers."""
+    return value.replace(",", "").replace("₹", "").strip() if isinstance(value, str) else value
+
+
+class QuantityField(forms.IntegerField):
+    widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+
+    def to_python(self, value: Any) -> int | None:
+        return super().to_python(_typed(value))
+
+
+class PriceField(forms.DecimalField):
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            min_value=Decimal("0.0001"),
+            max_value=MAX_PRICE,
+            max_digits=14,
+            decimal_places=4,
+            required=False,
+            **kwargs,
+        )
+
+    def to_python(self, value: Any) -> Decimal | None:
+        return super().to_python(_typed(value))
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return f"{value.normalize():f}"
+        return value
+
+
+class EditForm(forms.Form):
+    """Everything of a WAITING order that may be changed, and the version that was looked at."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    qty = QuantityField(label="Quantity", min_value=1, max_value=MAX_QUANTITY)
+    order_type = forms.ChoiceField(label="Type", choices=_words(OrderType))
+    price = PriceField(label="Price ₹")
+    trigger_price = PriceField(label="Trigger ₹")
+    product = forms.ChoiceField(label="Product", choices=_words(Product))
+    validity = forms.ChoiceField(label="Validity", choices=_words(Validity))
+    gtt = forms.BooleanField(
+        label="GTT", required=False, help_text="Hold the order at the broker until the trigger."
+    )
+
+    @classmethod
+    def of(cls, order: Order) -> "EditForm":
+        values = {name: getattr(order, name) for name in EDITABLE}
+        if order.needs_quantity:
+            values["qty"] = None
+        return cls(initial={**values, "version": order.version}, auto_id=f"id_{order.pk}_%s")
+
+    @classmethod
+    def from_post(cls, data: Any, order: Order) -> "EditForm":
+        return cls(data, auto_id=f"id_{order.pk}_%s")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in EDITABLE}
+
+    def add_service_errors(self, errors: dict[str, list[str]]) -> None:
+        add_service_errors(self, errors)
+
+
+def add_service_errors(form: forms.Form, errors: dict[str, list[str]]) -> None:
+    """Show what a service refused beside the field that it names."""
+    for name, texts in errors.items():
+        for text in texts:
+            form.add_error(name if name in form.fields else None, text)
+
+
+class ModifyForm(forms.Form):
+    """New values for an order that works at the broker."""
+
+    qty = QuantityField(label="Total quantity", min_value=1, max_value=MAX_QUANTITY)
+    order_type = forms.ChoiceField(label="Type", choices=_words(OrderType))
+    price = PriceField(label="Price ₹")
+    trigger_price = PriceField(label="Trigger ₹")
+    validity = forms.ChoiceField(label="Validity", choices=_words(Validity))
+
+    @classmethod
+    def of(cls, order: Order, data: Any = None) -> "ModifyForm":
+        initial = {name: getattr(order, name) for name in MODIFIABLE}
+        return cls(data, initial=initial, auto_id="id_modify_%s")
+
+    def changes_of(self, order: Order) -> dict[str, Any]:
+        """Only what differs from the order as it works now."""
+        asked = {name: self.cleaned_data[name] for name in MODIFIABLE}
+        return {name: value for name, value in asked.items() if value != getattr(order, name)}
+
+
+class ResolveForm(forms.Form):
+    """A person's word on an order whose outcome is unknown."""
+
+    outcome = forms.ChoiceField(
+        label="What does the broker show?",
+        choices=[
+            ("NOT_PLACED", "It isn't in the broker's order book: not placed"),
+            ("PLACED", "It is there: placed"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    broker_order_id = forms.CharField(
+        label="Broker order id (when placed)", required=False, max_length=64
+    )
+    reason = forms.CharField(label="How do you know?", max_length=500)
+
+
+class StateForm(forms.Form):
+    """A change of the trading state of everything, one account or one strategy."""
+
+    target = forms.ChoiceField(label="For")
+    state = forms.ChoiceField(label="State", choices=_words(TradingStateName))
+    reason = forms.CharField(
+        label="Reason",
+        required=False,
+        max_length=500,
+        help_text="Must be typed to go back to ACTIVE. Kept in the history.",
+    )
+    cancel_working = forms.BooleanField(
+        label="Cancel the orders that work at the broker too", required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["target"].choices = [  # type: ignore[attr-defined]
+            (StateScope.EVERYTHING.value, "Everything"),
+            *(
+                (f"{StateScope.ACCOUNT}:{one.pk}", f"Account {one.name}")
+                for one in BrokerConnection.objects.order_by("name")
+            ),
+            *(
+                (f"{StateScope.STRATEGY}:{one.pk}", f"Strategy {one.name}")
+                for one in Strategy.objects.filter(archived=False)
+            ),
+        ]
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The arguments of halting.set_state that say for what."""
+        word, _, number = self.cleaned_data["target"].partition(":")
+        scope = StateScope(word)
+        chosen = int(number) if number else None
+        return {
+            "scope": scope,
+            "connection_id": chosen if scope is StateScope.ACCOUNT else None,
+            "strategy_id": chosen if scope is StateScope.STRATEGY else None,
+        }
+
+
+class _FilterForm(forms.Form):
+    """Filters come from the address: what makes no sense is shown there and not applied."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.required = False
+        if "strategy" in self.fields:
+            self.fields["strategy"].choices = [  # type: ignore[attr-defined]
+                ("", "Every strategy"),
+                *((str(one.pk), one.name) for one in Strategy.objects.all()),
+            ]
+
+    def value(self, name: str) -> Any:
+        """The cleaned value; None when it is empty or made no sense."""
+        return self.cleaned_data.get(name) or None if self.is_bound else None
+
+    @property
+    def simulated(self) -> bool | None:
+        return {"paper": True, "live": False}.get(self.value("money") or "")
+
+    @property
+    def strategy_id(self) -> int | None:
+        chosen = self.value("strategy")
+        return int(chosen) if chosen else None
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        first, last = values.get("from_day"), values.get("to_day")
+        if first and last and first > last:
+            self.add_error("to_day", "The last day is before the first.")
+        return values
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d"],
+        error_messages={"invalid": "Write the day as 2026-11-23."},
+    )
+
+
+class OrderFilter(_FilterForm):
+    status = forms.ChoiceField(
+        choices=[("", "Every status"), (OPEN, "Not ended"), *_any(Status, "")[1:]]
+    )
+    strategy = forms.ChoiceField()
+    symbol = forms.CharField(max_length=128)
+    side = forms.ChoiceField(choices=_any(Side, "Buy and sell"))
+    mode = forms.ChoiceField(choices=_any(Mode, "Manual and auto"))
+    money = forms.ChoiceField(label="Account", choices=MONEY_CHOICES)
+    from_day = _day("From")
+    to_day = _day("To")
+    q = forms.CharField(label="Search", max_length=128)
+
+
+class AlertFilter(_FilterForm):
+    outcome = forms.ChoiceField(
+        choices=[("", "Every outcome"), *((word, word) for word in Alert.Outcome.values)]
+    )
+    q = forms.CharField(label="Search", max_length=128)
+
+
+class TradeFilter(_FilterForm):
+    strategy = forms.ChoiceField()
+    money = forms.ChoiceField(label="Account", choices=MONEY_CHOICES)
+    from_day = _day("From")
+    to_day = _day("To")
+
+
+class MessageForm(_FilterForm):
+    """What the message for TradingView is made for."""
+
+    strategy = forms.ChoiceField()
+    product = forms.ChoiceField(choices=_any(Product, "The strategy's default"))

@@ -1,0 +1,104 @@
+"""An order as one row of the queue, with what risk would say before anything is pressed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from risk.engine.denials import Verdict
+from risk.engine.evaluate import Decision
+from trading import selectors
+from trading.domain.order import ENDED, IN_FLIGHT, Status
+from trading.domain.values import OrderType
+from trading.models import Order
+from trading.services import queue
+from trading.web.forms import EditForm
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The verdict of risk in words. `tone`: pass, cut, deny or hold."""
+
+    tone: str
+    title: str
+    texts: tuple[str, ...] = ()
+
+
+def preview_of(decision: Decision) -> Preview:
+    gates = tuple(gate.message for gate in decision.gates)
+    if decision.outcome is Verdict.DENY:
+        return Preview("deny", "Will be denied", (*decision.reasons, *gates))
+    if gates:
+        return Preview("hold", "On hold", (*gates, *decision.notes))
+    if decision.outcome is Verdict.CLAMP:
+        return Preview("cut", f"Will be cut to {decision.final_qty}", decision.notes)
+    count = len(decision.checks)
+    return Preview("pass", f"Passes {count} {'check' if count == 1 else 'checks'}")
+
+
+@dataclass(slots=True)
+class QueueRow:
+    """`form` is there while the row is edited; `preview` only while it waits."""
+
+    order: Order
+    preview: Preview | None = None
+    last_price: Decimal | None = None
+    form: EditForm | None = None
+    seconds: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        quick = {Status.QUEUED, Status.CANCEL_PENDING, *IN_FLIGHT}
+        self.seconds = 1 if self.order.status in quick else 3
+
+    @property
+    def waiting(self) -> bool:
+        return self.order.status == Status.WAITING
+
+    @property
+    def ended(self) -> bool:
+        return self.order.status in ENDED
+
+    @property
+    def restorable(self) -> bool:
+        return self.order.status == Status.CANCELLED and self.order.never_sent
+
+    @property
+    def cancellable(self) -> bool:
+        return not self.ended and not self.order.cancel_requested
+
+    @property
+    def unit_price(self) -> Decimal | None:
+        """What a unit would cost: the order's own price, else the last one, else the alert's."""
+        if OrderType(self.order.order_type).needs_price and self.order.price is not None:
+            return self.order.price
+        return self.last_price or self.order.reference_price
+
+    @property
+    def value(self) -> Decimal | None:
+        unit = self.unit_price
+        return None if unit is None else unit * self.order.qty * self.order.multiplier
+
+    @property
+    def drift(self) -> Decimal | None:
+        """How far the last price is from the alert's, in percent."""
+        reference = self.order.reference_price
+        if not reference or self.last_price is None or self.last_price == reference:
+            return None
+        return 100 * (self.last_price - reference) / reference
+
+
+def row_of(order: Order, form: EditForm | None = None) -> QueueRow:
+    return rows_of([order], {order.pk: form} if form else {})[0]
+
+
+def rows_of(orders: Iterable[Order], forms: dict[int, EditForm] | None = None) -> list[QueueRow]:
+    found = list(orders)
+    prices = selectors.last_prices_of(found)
+    return [
+        QueueRow(
+            order,
+            preview=preview_of(queue.preview(order)) if order.status == Status.WAITING else None,
+            last_price=prices.get(order.instrument),
+            form=(forms or {}).get(order.pk),
+        )
+        for order in found
+    ]
