@@ -96,6 +96,7 @@ def test_with_nothing_known_there_is_no_price():
 @pytest.mark.django_db(transaction=True)
 def test_a_price_that_is_still_being_written_is_waited_for():
     """On PostgreSQL a later price can be visible first; SQLite writes one after the other."""
+    know("3")
     start = last_tick_id()
     if is_sqlite():
         know_and_roll_back("1")
