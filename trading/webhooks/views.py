@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import logging
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import Error as DatabaseFault
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from sigmatrader import clock
 from sigmatrader.crypto import CryptoError
 from sigmatrader.db import Busy, commit_within
+from trading.domain.signal import Signal
 from trading.models import Strategy
 from trading.services import intake, webhook_secrets
 from trading.services.intake import Envelope, Intake
@@ -33,7 +34,13 @@ COMMIT_SECONDS = 2
 RETRY_SECONDS = 5
 
 _INVALID_SECRET = {"secret": ["The secret is missing or wrong. Copy it from the settings page."]}
-_STATUS_CODES = {"accepted": 201, "duplicate": 200, "ignored": 200, "rejected": 422, "conflict": 409}
+_STATUS_CODES = {
+    "accepted": 201,
+    "duplicate": 200,
+    "ignored": 200,
+    "rejected": 422,
+    "conflict": 409,
+}
 
 
 class _JsonAlone(BaseContentNegotiation):
@@ -133,14 +140,16 @@ def _receive(request: HttpRequest, now: datetime) -> Intake | Probe:
     except Refusal as refusal:
         raise _junk(refusal, address, Junk.MEDIA_TYPE, now) from None
     if not gate.is_allowed(address):
-        refusal = Refusal(403, "address_not_allowed", {"address": [f"{address} may not post here."]})
+        refusal = Refusal(
+            403, "address_not_allowed", {"address": [f"{address} may not post here."]}
+        )
         raise _junk(refusal, address, Junk.ADDRESS, now)
     body = transport.read_body(request)
     known = webhook_secrets.stored(now)
     try:
         document = payload.read(body)
     except Rejection as rejection:
-        return _unreadable(rejection, body, known, address, now)
+        _unreadable(request, rejection, body, known, address, now)
     return _understand(request, document, body, known, address, now)
 
 
@@ -165,12 +174,19 @@ def _values(known: list[StoredSecret]) -> list[str]:
 
 
 def _unreadable(
-    rejection: Rejection, body: bytes, known: list[StoredSecret], address: str, now: datetime
-) -> Intake:
-    """Kept for a person when a valid secret stands in it, else junk."""
+    request: HttpRequest,
+    rejection: Rejection,
+    body: bytes,
+    known: list[StoredSecret],
+    address: str,
+    now: datetime,
+) -> NoReturn:
+    """Kept for a person when a valid secret stands in it or came in the header, else junk."""
     secrets = _values(known)
     errors = _blanked_errors(rejection.errors, secrets)
-    if payload.quoted_secret_in(body, _values([one for one in known if one.valid])) is None:
+    valid = [one for one in known if one.valid]
+    by_header = webhook_secrets.is_one_of(request.headers.get(SECRET_HEADER, ""), valid)
+    if not by_header and payload.quoted_secret_in(body, _values(valid)) is None:
         refusal = Refusal(rejection.status, rejection.code, errors)
         raise _junk(refusal, address, Junk.UNREADABLE, now)
     envelope = _envelope(body, hashlib.sha256(body).hexdigest(), secrets, address, now)
@@ -206,11 +222,7 @@ def _understand(
         if isinstance(meaning, Ignored):
             result = intake.ignore(envelope, meaning.code, meaning.fields)
         else:
-            result = intake.accept(meaning, strategy, envelope)
-    if result.status == "conflict":
-        fields = {name: getattr(meaning, name) for name in ("strategy_name", "symbol", "exchange")}
-        stored = _reject(envelope, result.code, result.errors, fields)
-        result = dataclasses.replace(result, alert_id=stored.alert_id)
+            result = _accept(meaning, strategy, envelope)
     logger.info(
         "alert %s %s, order %s %s",
         result.alert_id,
@@ -219,6 +231,21 @@ def _understand(
         result.order_status,
     )
     return result
+
+
+def _accept(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Intake:
+    result = intake.accept(signal, strategy, envelope)
+    if result.status != "conflict":
+        return result
+    # Refused, but somebody must see that a message was not traded.
+    fields = {
+        "strategy_name": signal.strategy_name,
+        "symbol": signal.symbol,
+        "exchange": signal.exchange,
+        "action": signal.side.value,
+    }
+    kept = intake.reject(envelope, result.code, result.errors, fields)
+    return dataclasses.replace(result, alert_id=kept.alert_id)
 
 
 def _reject(
@@ -250,7 +277,7 @@ def _envelope(
 def _without(value: Any, secrets: list[str]) -> Any:
     """`value` with every secret blanked, wherever somebody has pasted it."""
     if isinstance(value, str):
-        suspicious = "\\" in value or "secret" in value or any(one in value for one in secrets)
+        suspicious = "\\" in value or any(one in value for one in secrets)
         return payload.blank_secret(value, secrets) if suspicious else value
     if isinstance(value, dict):
         return {_without(key, secrets): _without(member, secrets) for key, member in value.items()}
