@@ -85,9 +85,7 @@ class _Reader:
             return False
         raise _wrong(name, value, "use true or false")
 
-    def number(
-        self, name: str, default: N, lowest: N, highest: N, kind: Callable[[str], N]
-    ) -> N:
+    def number(self, name: str, default: N, lowest: N, highest: N, kind: Callable[[str], N]) -> N:
         raw = self.text(name, str(default))
         allowed = f"a number from {lowest} to {highest}"
         try:
@@ -145,8 +143,7 @@ def _crypto_keys(reader: _Reader) -> tuple[str, ...]:
             Fernet(key.encode())
         except ValueError:
             raise ImproperlyConfigured(
-                f"ST_CRYPTO_KEYS: key {position} is not a Fernet key "
-                "(32 bytes, URL-safe base64)."
+                f"ST_CRYPTO_KEYS: key {position} is not a Fernet key (32 bytes, URL-safe base64)."
             ) from None
     return keys
 

@@ -47,8 +47,8 @@ def _worker() -> tuple[bool, str]:
 
 
 def _accounts() -> tuple[bool, str]:
-    from brokers.models import BrokerConnection
     from brokers.accounts import session_of
+    from brokers.models import BrokerConnection
 
     problems = [
         f"{account.name}: {session_of(account).error}"

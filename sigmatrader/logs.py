@@ -15,8 +15,8 @@ _REDACTED = "***"
 _SENSITIVE = re.compile(
     r"""(?ix)
     (\b(?:secret|password|api_secret|access_token|request_token|refresh_token|enctoken|
-        checksum|crypto_keys|secret_key)\b["']?\s*[:=]\s*["']?)   # a named value …
-    ([^\s"'&,}]+)
+        checksum|crypto_keys|secret_key)\b\\*["']?\s*[:=]\s*\\*["']?)   # a named value …
+    ([^\s"'&,}\\]+)
     |(\btoken\s+\w+:)(\S+)                                        # … or Kite's header
     """
 )

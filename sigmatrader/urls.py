@@ -5,13 +5,15 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
-from sigmatrader import health
+from sigmatrader import health, metrics
 
 urlpatterns = [
     path("health", health.health, name="health"),
     path("health/", health.health),
     path("health/ready", health.ready, name="ready"),
     path("health/ready/", health.ready),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("metrics/", metrics.metrics),
     path("webhook/", include("trading.webhooks.urls")),
     path("api/", include("trading.api.urls")),
     path("admin/", admin.site.urls),

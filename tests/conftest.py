@@ -4,6 +4,7 @@ Every process of the suite has its own data folder. The database is a SQLite fil
 of a test share it), or the PostgreSQL of ST_TEST_DATABASE_URL.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ if settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests choose their own settings.")
 
 _DATA_DIR = Path(tempfile.mkdtemp(prefix="st-test-"))
+# Also when pytest stops before it has begun.
+atexit.register(shutil.rmtree, _DATA_DIR, ignore_errors=True)
 _DATABASE_URL = os.environ.get("ST_TEST_DATABASE_URL", "")
 
 

@@ -1,12 +1,12 @@
 """What the closed trades add up to."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
-from trading.models import ClosedTrade
+from trading.models import ClosedTrade, Order
 from trading.selectors import between_days
 
 
@@ -92,3 +92,31 @@ def running_total(trades: QuerySet[ClosedTrade], limit: int = 500) -> list[Decim
     for pnl in reversed(newest):
         totals.append(totals[-1] + pnl)
     return totals
+
+
+def holds_paper_and_live(trades: QuerySet[ClosedTrade]) -> bool:
+    """Whether play money and real money are added up in these trades."""
+    return trades.order_by().values("simulated").distinct().count() > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """From the decision to send until the broker had the order, over `count` orders."""
+
+    count: int
+    median: timedelta
+    p95: timedelta
+
+
+def dispatch_latency(since: datetime, limit: int = 500) -> Latency | None:
+    """Of the last `limit` orders sent since that moment; None when there are none."""
+    rows = (
+        Order.objects.filter(sent_at__gte=since, queued_at__isnull=False)
+        .order_by("-sent_at")
+        .values_list("queued_at", "sent_at")[:limit]
+    )
+    spans = sorted(sent - queued for queued, sent in rows if queued and sent)
+    if not spans:
+        return None
+    last = len(spans) - 1
+    return Latency(len(spans), spans[last // 2], spans[round(last * 0.95)])

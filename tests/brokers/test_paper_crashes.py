@@ -83,6 +83,7 @@ def test_a_kill_at_any_statement_of_a_price_fills_each_price_once(venue, market,
     statement, survived = 0, False
     while not survived:
         statement += 1
+        market.trade_at("1500")
         broker = after_restart(connection)
         order_id = broker.place(limit("1400", quantity=20)).order_id
         for price in ("1399", "1398"):

@@ -119,7 +119,7 @@ def test_a_price_that_is_still_being_written_is_waited_for():
     try:
         assert written.wait(10)
         know("2")
-        assert [tick.price for tick in PriceTick.objects.all()] == [Decimal(2)]
+        assert [tick.price for tick in PriceTick.objects.all()] == [Decimal(2), Decimal(3)]
         assert settled_tick_id(start) == start
     finally:
         go_on.set()

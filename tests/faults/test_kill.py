@@ -52,9 +52,7 @@ def crash_worker(server: Server, step: str) -> None:
 
 @pytest.fixture(scope="module", params=DATABASES)
 def web(request: pytest.FixtureRequest) -> Iterator[Server]:
-    cluster = (
-        request.getfixturevalue("postgres_cluster") if request.param == "postgres" else None
-    )
+    cluster = request.getfixturevalue("postgres_cluster") if request.param == "postgres" else None
     with installation_on(request.param, cluster, QUICK) as server:
         server.start_web(worker=False)
         yield server
@@ -81,9 +79,7 @@ def test_a_worker_killed_at_any_step_leaves_nothing_wrong(web: Server, step: str
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_two_workers_at_once_send_nothing_twice(
-    make_server: ServerFactory, database: str
-) -> None:
+def test_two_workers_at_once_send_nothing_twice(make_server: ServerFactory, database: str) -> None:
     server = make_server(database, worker=False, environment=QUICK)
     orders = [queue_order(server, f"PAIR{number % 6}") for number in range(24)]
     for name in ("first", "second"):

@@ -213,9 +213,7 @@ def test_a_bug_in_the_call_is_unknown_and_not_failed(road: Road) -> None:
     assert run_one().status == "UNKNOWN"
 
 
-def test_absence_counts_only_after_several_reads_over_the_grace(
-    road: Road, time_machine
-) -> None:  # type: ignore[no-untyped-def]
+def test_absence_counts_only_after_several_reads_over_the_grace(road: Road, time_machine) -> None:  # type: ignore[no-untyped-def]
     start = clock.now().replace(hour=5, minute=0)
     time_machine.move_to(start)
     make_order(Status.QUEUED)

@@ -111,7 +111,10 @@ def test_a_cancelled_order_that_was_sent_does_not_come_back() -> None:
     order = make_order(Status.QUEUED)
     lifecycle.transition(order, Status.SENDING, actor="worker")
     lifecycle.transition(
-        order, Status.SENT, actor="worker", changes={"broker_order_id": "B1", "sent_at": clock.now()}
+        order,
+        Status.SENT,
+        actor="worker",
+        changes={"broker_order_id": "B1", "sent_at": clock.now()},
     )
     lifecycle.transition(order, Status.CANCELLED, actor="broker")
     with pytest.raises(Conflict, match="retry"):

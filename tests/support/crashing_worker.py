@@ -47,13 +47,9 @@ def arm(step: str) -> None:
         "after the claim is committed": lambda: after(worker, "claim_next", bool),
         "after the last look": lambda: after(dispatch, "look_again"),
         "as the call begins": lambda: before(PaperBroker, "place"),
-        "in the broker after it took the order, before any fill": lambda: before(
-            book, "complete"
-        ),
+        "in the broker after it took the order, before any fill": lambda: before(book, "complete"),
         "after the broker's answer, before it is read": lambda: after(PaperBroker, "place"),
-        "inside the transaction that saves the answer": lambda: before(
-            dispatch, "close_attempt"
-        ),
+        "inside the transaction that saves the answer": lambda: before(dispatch, "close_attempt"),
         "after the answer is saved": lambda: before(updates, "refresh"),
         "inside the transaction that books the fill": lambda: after(ledger, "record"),
         "before the fill's position is saved": lambda: before(Fill.objects, "create"),

@@ -31,9 +31,7 @@ _AFTER_SENT = frozenset(
 TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
     None: frozenset({S.WAITING, S.QUEUED}),
     S.WAITING: frozenset({S.QUEUED, S.CANCELLED, S.EXPIRED}),
-    S.QUEUED: frozenset(
-        {S.SENDING, S.REJECTED_RISK, S.FAILED, S.CANCELLED, S.EXPIRED, S.WAITING}
-    ),
+    S.QUEUED: frozenset({S.SENDING, S.REJECTED_RISK, S.FAILED, S.CANCELLED, S.EXPIRED, S.WAITING}),
     S.SENDING: frozenset({S.SENT, S.FAILED, S.REJECTED, S.UNKNOWN, S.QUEUED}),
     S.UNKNOWN: _AFTER_SENT | {S.SENT, S.FAILED},
     S.SENT: _AFTER_SENT,
@@ -72,9 +70,7 @@ class IllegalTransition(Exception):
         super().__init__(f"An order can't go from {current or 'new'} to {target}.")
 
 
-def check_transition(
-    current: Status | None, target: Status, *, adoption: bool = False
-) -> None:
+def check_transition(current: Status | None, target: Status, *, adoption: bool = False) -> None:
     """Raise IllegalTransition unless the table allows the step."""
     if current is None and adoption and target in ADOPTION_STATES:
         return

@@ -90,9 +90,7 @@ def _close(lot: Lot, fill: FillRow, quantity: int, multiplier: Decimal) -> Close
     )
 
 
-def apply(
-    state: PositionState, fill: FillRow, multiplier: Decimal = Decimal(1)
-) -> PositionState:
+def apply(state: PositionState, fill: FillRow, multiplier: Decimal = Decimal(1)) -> PositionState:
     """`state` after `fill`. Closed pieces of this fill alone are in the result's `closed`."""
     if fill.quantity <= 0:
         raise ValueError(f"a fill's quantity must be positive, not {fill.quantity}")

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection as database
 from django.db.models import Exists, OuterRef, Q
 
-from brokers.models import BrokerConnection
 from brokers.accounts import session_of
+from brokers.models import BrokerConnection
 from risk.engine.evaluate import Decision
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
@@ -119,9 +119,7 @@ def _consider(
         )
         return None
     session = session_of(account)
-    decision = decide(
-        order, account, session_ok=session.connected, session_error=session.error
-    )
+    decision = decide(order, account, session_ok=session.connected, session_error=session.error)
     if decision.gates:
         set_aside(order, " ".join(gate.message for gate in decision.gates))
         return None

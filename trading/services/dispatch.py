@@ -276,9 +276,7 @@ def _give_back(claim: Claim, reason: str) -> None:
             )
             close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, reason)
             if order.cancel_requested:
-                return lifecycle.transition(
-                    order, Status.CANCELLED, actor=WORKER, reason=reason
-                )
+                return lifecycle.transition(order, Status.CANCELLED, actor=WORKER, reason=reason)
             if order.expires_at is not None and order.expires_at <= clock.now():
                 return lifecycle.transition(order, Status.EXPIRED, actor=WORKER, reason=reason)
             return set_aside(order, reason)

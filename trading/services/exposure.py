@@ -127,10 +127,6 @@ def decide(
     order: Order, connection: BrokerConnection, *, session_ok: bool, session_error: str = ""
 ) -> Decision:
     """What risk says of `order` now."""
-    limits = policy.limits_for(
-        order.strategy_id, order.strategy.name if order.strategy else ""
-    )
-    snapshot = snapshot_for(
-        order, connection, session_ok=session_ok, session_error=session_error
-    )
+    limits = policy.limits_for(order.strategy_id, order.strategy.name if order.strategy else "")
+    snapshot = snapshot_for(order, connection, session_ok=session_ok, session_error=session_error)
     return evaluate(intent_of(order), snapshot, limits)

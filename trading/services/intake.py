@@ -353,9 +353,7 @@ def _set_aside_reason(plan: _Plan) -> str:
     return ""
 
 
-def _store(
-    signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: Envelope
-) -> Intake:
+def _store(signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: Envelope) -> Intake:
     connection, problem = connection_for(strategy)
     if connection is None:
         return _reject(
@@ -453,9 +451,7 @@ def reject(
     return _reject(envelope, code=code, errors=errors, alert=alert)
 
 
-def _reject(
-    envelope: Envelope, *, code: str, errors: dict[str, list[str]], alert: Alert
-) -> Intake:
+def _reject(envelope: Envelope, *, code: str, errors: dict[str, list[str]], alert: Alert) -> Intake:
     alert.outcome = Alert.Outcome.REJECTED
     alert.code = code
     alert.errors = errors

@@ -6,8 +6,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from django.db.models import F
 
 from brokers.models import BrokerConnection
-from brokers.prices import latest_prices
 from brokers.port import Trade
+from brokers.prices import latest_prices
 from trading.domain.position import Closed, FillRow, Lot, PositionState, apply
 from trading.domain.values import InstrumentKey, Side
 from trading.models import ClosedTrade, Fill, Order, Position

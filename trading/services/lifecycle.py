@@ -220,9 +220,7 @@ def amend(
     data: Mapping[str, Any] | None = None,
 ) -> Order:
     """Write `changes` without a change of status; compared and logged like a transition."""
-    _write(
-        order, Status(order.status), actor=actor, reason=reason, changes=changes, data=data
-    )
+    _write(order, Status(order.status), actor=actor, reason=reason, changes=changes, data=data)
     return order
 
 

@@ -12,9 +12,7 @@ from trading.models import RateWindow
 KEEP = timedelta(days=2)
 
 
-def _windows(
-    connection: BrokerConnection, now: datetime
-) -> list[tuple[str, datetime, int]]:
+def _windows(connection: BrokerConnection, now: datetime) -> list[tuple[str, datetime, int]]:
     day = now.astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
     candidates = (
         ("second", now.replace(microsecond=0), connection.orders_per_second),

@@ -62,9 +62,7 @@ def preview(order: Order) -> Decision:
 
 def _check_version(order: Order, version: int | None) -> None:
     if version is not None and version != order.version:
-        raise Conflict(
-            f"The order is at version {order.version}, not {version}: look at it again."
-        )
+        raise Conflict(f"The order is at version {order.version}, not {version}: look at it again.")
 
 
 def edit(
@@ -195,9 +193,7 @@ def cancel(order: Order, *, actor: str, reason: str = "cancelled") -> CancelResu
         return CancelResult(done, pending=True)
     if status in (Status.SENDING, Status.UNKNOWN):
         if not order.cancel_requested:
-            lifecycle.amend(
-                order, {"cancel_requested": True}, actor=actor, reason="cancel asked"
-            )
+            lifecycle.amend(order, {"cancel_requested": True}, actor=actor, reason="cancel asked")
         return CancelResult(order, pending=True)
     if status is Status.CANCEL_PENDING:
         return CancelResult(order, pending=True)
@@ -215,9 +211,10 @@ def restore(order: Order, *, actor: str) -> Order:
     """CANCELLED → WAITING, if it was never sent. Raises Conflict otherwise."""
     if order.status != Status.CANCELLED:
         raise Conflict(f"Only a cancelled order can be restored; this one is {order.status}.")
-    if not order.never_sent or order.attempts.exclude(
-        outcome=OrderAttempt.Outcome.NOT_SENT
-    ).exists():
+    if (
+        not order.never_sent
+        or order.attempts.exclude(outcome=OrderAttempt.Outcome.NOT_SENT).exists()
+    ):
         raise Conflict("This order was sent to the broker: retry it as a new order instead.")
     return lifecycle.transition(
         order,
@@ -279,9 +276,7 @@ def _retry_as_new(order: Order, actor: str) -> Order:
     )
 
 
-def resolve(
-    order: Order, *, outcome: str, broker_order_id: str, reason: str, actor: str
-) -> Order:
+def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, actor: str) -> Order:
     """A person says what became of an UNKNOWN order: NOT_PLACED, or PLACED with the broker's id."""
     if order.status != Status.UNKNOWN:
         raise Conflict(f"Only an UNKNOWN order can be resolved; this one is {order.status}.")
@@ -345,8 +340,7 @@ def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:
     if errors:
         raise InvalidChange("The order can't be modified so.", errors=errors)
     asked = {
-        name: str(value) if isinstance(value, Decimal) else value
-        for name, value in changes.items()
+        name: str(value) if isinstance(value, Decimal) else value for name, value in changes.items()
     }
     for name, words in (("order_type", OrderType), ("validity", Validity), ("product", Product)):
         if name in asked:

@@ -52,10 +52,8 @@ def _changes(order: Order, report: OrderReport) -> dict[str, Any]:
         wanted["broker_order_id"] = report.order_id
     if report.trigger_id and not order.broker_trigger_id:
         wanted["broker_trigger_id"] = report.trigger_id
-    if report.quantity != order.qty and report.quantity >= filled > 0:
-        wanted["qty"] = report.quantity
-    elif report.quantity != order.qty and order.modification is None and report.quantity > 0:
-        wanted["qty"] = report.quantity
+    # A change made in the broker's own app is a fact; never below what is filled.
+    wanted["qty"] = max(report.quantity or order.qty, filled)
     if report.status is BrokerStatus.REJECTED and report.message:
         wanted["error_message"] = report.message
     return {name: value for name, value in wanted.items() if value != getattr(order, name)}
@@ -63,9 +61,7 @@ def _changes(order: Order, report: OrderReport) -> dict[str, Any]:
 
 def is_news(order: Order, report: OrderReport) -> bool:
     """Whether `report` says anything that the row does not know."""
-    target = _target(
-        report, order.filled_qty, order.qty, order.status == Status.CANCEL_PENDING
-    )
+    target = _target(report, order.filled_qty, order.qty, order.status == Status.CANCEL_PENDING)
     return (
         target != order.status
         or report.filled_quantity != order.filled_qty
@@ -81,8 +77,10 @@ def apply(order_id: int, report: OrderReport, *, reason: str = "") -> Order:
     the table can't reach from here (an old report that comes late) is left aside.
     """
     with write_transaction():
-        order = Order.objects.select_for_update(of=("self",)).select_related("connection").get(
-            pk=order_id
+        order = (
+            Order.objects.select_for_update(of=("self",))
+            .select_related("connection")
+            .get(pk=order_id)
         )
         before = Status(order.status)
         _book_trades(order, report)

@@ -14,11 +14,11 @@ from types import FrameType
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
+from brokers.accounts import is_available
 from brokers.errors import BrokerError
 from brokers.models import BrokerConnection
-from brokers.retention import forget_old_prices
-from brokers.accounts import is_available
 from brokers.registry import broker_for
+from brokers.retention import forget_old_prices
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status

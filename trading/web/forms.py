@@ -1,10 +1,12 @@
 """What a person may type into the pages, and how it is read."""
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 
 from brokers.models import BrokerConnection
 from trading.domain.order import Status
@@ -225,6 +227,7 @@ def _day(label: str) -> forms.DateField:
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         input_formats=["%Y-%m-%d"],
         error_messages={"invalid": "Write the day as 2026-11-23."},
+        validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2099, 12, 31))],
     )
 
 
@@ -261,3 +264,17 @@ class MessageForm(_FilterForm):
 
     strategy = forms.ChoiceField()
     product = forms.ChoiceField(choices=_any(Product, "The strategy's default"))
+
+
+class RotateForm(forms.Form):
+    """How long the old secret lives beside the new one."""
+
+    GRACE = [(0, "no time: it is void at once"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")]
+
+    grace = forms.TypedChoiceField(
+        label="The old secret stays valid for", choices=GRACE, coerce=int, initial=24
+    )
+
+    @property
+    def grace_text(self) -> str:
+        return dict(self.GRACE)[self.cleaned_data["grace"]]

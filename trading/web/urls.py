@@ -1,1 +1,31 @@
-urlpatterns = []
+"""The addresses of the pages."""
+
+from django.urls import path
+
+from trading.web.views import dashboard, desk, orders, queue, records, risk, settings
+
+urlpatterns = [
+    path("", dashboard.page, name="dashboard"),
+    path("desk/", desk.desk, name="desk"),
+    path("queue/", queue.page, name="queue"),
+    path("queue/rows/", queue.rows, name="queue_rows"),
+    path("orders/", orders.listing, name="orders"),
+    path("orders/<int:order_id>/", orders.detail, name="order"),
+    path("orders/<int:order_id>/live/", orders.live, name="order_live"),
+    path("orders/<int:order_id>/row/", queue.row, name="order_row"),
+    path("orders/<int:order_id>/edit/", queue.edit, name="order_edit"),
+    path("orders/<int:order_id>/execute/", queue.execute, name="order_execute"),
+    path("orders/<int:order_id>/cancel/", queue.cancel, name="order_cancel"),
+    path("orders/<int:order_id>/restore/", queue.restore, name="order_restore"),
+    path("orders/<int:order_id>/retry/", orders.retry, name="order_retry"),
+    path("orders/<int:order_id>/resolve/", orders.resolve, name="order_resolve"),
+    path("orders/<int:order_id>/modify/", orders.modify, name="order_modify"),
+    path("alerts/", records.alerts, name="alerts"),
+    path("positions/", records.positions, name="positions"),
+    path("analytics/", records.trades, name="analytics"),
+    path("risk/", risk.page, name="risk"),
+    path("risk/halt/", risk.halt, name="halt"),
+    path("settings/", settings.page, name="settings"),
+    path("settings/secret/", settings.show_secret, name="show_secret"),
+    path("settings/secret/rotate/", settings.rotate_secret, name="rotate_secret"),
+]

@@ -31,7 +31,7 @@ _WAIT_SECONDS = 0.25
 class Junk(StrEnum):
     """What was wrong with a request that had no right secret."""
 
-    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a kind of refusal
+    WRONG_SECRET = "wrong_secret"
     UNREADABLE = "unreadable"
     TOO_LARGE = "too_large"
     MEDIA_TYPE = "media_type"

@@ -79,6 +79,7 @@ class Command(BaseCommand):
 
     def _write_configuration(self, programs: list[str]) -> Path:
         data_dir = settings.ST.DATA_DIR
+        (data_dir / "logs").mkdir(mode=0o700, exist_ok=True)
         commands = self._commands()
         stop_seconds = int(settings.ST.lease_seconds) + 5
         text = (

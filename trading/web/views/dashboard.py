@@ -1,0 +1,182 @@
+"""The dashboard: how today stands, what needs a person first, and how to begin."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from brokers.models import BrokerConnection, ConnectionKind
+from risk.models import POSITIVE_LIMITS, RiskSettings
+from sigmatrader import clock
+from trading import analytics, selectors
+from trading.domain.order import Status
+from trading.models import Alert, Fill, Order, OrderEvent, Strategy
+from trading.selectors import ProfitAndLoss
+from trading.web.views.shared import is_htmx
+
+_SHOWN = 6
+_EVENTS_SHOWN = 12
+_REFUSED = (Status.FAILED, Status.REJECTED, Status.REJECTED_RISK)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a new system's checklist."""
+
+    done: bool
+    title: str
+    text: str
+    url: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that a person should look at; the most urgent first."""
+
+    word: str
+    title: str
+    text: str
+    url: str
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """The dashboard; for HTMX its live part alone, 204 when nothing has changed since `v`."""
+    token = selectors.change_token()
+    if is_htmx(request) and request.GET.get("v") == token:
+        return HttpResponse(status=204)
+    now = clock.now()
+    today = selectors.day_start(now)
+    steps = checklist()
+    context = {
+        "token": token,
+        "steps": steps,
+        "steps_done": sum(step.done for step in steps),
+        "steps_open": any(not step.done for step in steps),
+        "books": _books(today),
+        "attention": attention(today),
+        "orders_today": Order.objects.filter(created_at__gte=today).count(),
+        "alerts_today": Alert.objects.filter(received_at__gte=today).count(),
+        "fills_today": Fill.objects.filter(at__gte=today).count(),
+        "latency": analytics.dispatch_latency(today),
+        "events": OrderEvent.objects.select_related("order").order_by("-at", "-pk")[:_EVENTS_SHOWN],
+    }
+    template = "trading/dashboard.html#live" if is_htmx(request) else "trading/dashboard.html"
+    return render(request, template, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Today's profit and loss of the paper or the live accounts, and how it came about."""
+
+    figures: ProfitAndLoss
+    curve: list[float]
+
+
+def _books(today: datetime) -> list[Book]:
+    """Live first; paper alone where there is no live account. The two are never added up."""
+    has_live = BrokerConnection.objects.exclude(kind=ConnectionKind.PAPER).exists()
+    return [
+        Book(
+            selectors.profit_and_loss(today, simulated=simulated),
+            [
+                float(total)  # for drawing alone
+                for total in analytics.running_total(
+                    analytics.search_trades(simulated=simulated).filter(closed_at__gte=today)
+                )
+            ],
+        )
+        for simulated in ((False, True) if has_live else (True,))
+    ]
+
+
+def attention(today: datetime) -> list[Attention]:
+    """Unknown outcomes, today's refusals, orders set aside from AUTO, refused alerts."""
+    found = [
+        Attention(
+            order.status,
+            str(order.symbol),
+            order.error_message or "The broker may or may not have this order.",
+            reverse("order", args=[order.pk]),
+        )
+        for order in Order.objects.filter(status=Status.UNKNOWN).order_by("pk")[:_SHOWN]
+    ]
+    refused = Order.objects.filter(status__in=_REFUSED, finished_at__gte=today)
+    found += [
+        Attention(
+            order.status, order.symbol, order.error_message, reverse("order", args=[order.pk])
+        )
+        for order in refused.order_by("-finished_at", "-pk")[:_SHOWN]
+    ]
+    aside = Order.objects.filter(status=Status.WAITING).exclude(set_aside_reason="")
+    found += [
+        Attention(
+            order.status,
+            order.symbol,
+            order.set_aside_reason,
+            f"{reverse('queue')}#order-{order.pk}",
+        )
+        for order in aside.order_by("pk")[:_SHOWN]
+    ]
+    rejected = Alert.objects.filter(outcome=Alert.Outcome.REJECTED, received_at__gte=today)
+    if count := rejected.count():
+        found.append(
+            Attention(
+                "REJECTED",
+                "1 alert" if count == 1 else f"{count} alerts",
+                "Refused today: the reason and the fix are on the alerts page.",
+                f"{reverse('alerts')}?outcome=REJECTED",
+            )
+        )
+    return found
+
+
+def checklist() -> list[Step]:
+    """What a new system needs, in order."""
+    accepted = Alert.objects.filter(outcome=Alert.Outcome.ACCEPTED).exists()
+    settings_url = reverse("settings")
+    limits = RiskSettings.objects.all()
+    limited = any(
+        limits.filter(**{f"{limit}__isnull": False}).exists() for limit in POSITIVE_LIMITS
+    )
+    return [
+        Step(
+            accepted,
+            "Copy the webhook secret",
+            "Alerts must carry it. It is shown on the settings page when you ask for it.",
+            f"{settings_url}#secret",
+            "Show the secret",
+        ),
+        Step(
+            accepted,
+            "Send the first alert",
+            "A ready command line stands on the settings page; it buys one share on paper.",
+            f"{settings_url}#first-alert",
+            "Copy the command",
+        ),
+        Step(
+            Order.objects.filter(simulated=True, status=Status.EXECUTED).exists(),
+            "Execute the first paper order",
+            "The alert's order waits in the queue. Press Execute and watch it fill.",
+            reverse("queue"),
+            "Open the queue",
+        ),
+        Step(
+            limited,
+            "Set limits",
+            "The most units and rupees for one order, open positions, allowed symbols.",
+            reverse("risk"),
+            "Set limits",
+        ),
+        Step(
+            Strategy.objects.filter(archived=False).exists(),
+            "Add your strategy",
+            "Named exactly as in its alerts. MANUAL waits for you, AUTO goes by itself.",
+            reverse("admin:trading_strategy_add"),
+            "Add a strategy",
+        ),
+    ]

@@ -1,0 +1,140 @@
+"""All orders, and the whole story of one."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST, require_safe
+
+from trading import selectors
+from trading.domain.order import ENDED, RETRYABLE, Status
+from trading.models import Order
+from trading.services import queue
+from trading.services.errors import Conflict, ServiceError
+from trading.web.forms import OPEN, ModifyForm, OrderFilter, ResolveForm, add_service_errors
+from trading.web.rows import preview_of
+from trading.web.timeline import timeline_of
+from trading.web.views.shared import actor, number_in, order_link, order_or_404, told
+
+_OPEN_STATUSES = tuple(status for status in Status if status not in ENDED)
+
+
+@require_safe
+def listing(request: HttpRequest) -> HttpResponse:
+    """Orders newest first, filtered by the address; `older` and `newer` turn the page."""
+    form = OrderFilter(request.GET)
+    form.is_valid()
+    status = form.value("status")
+    rows = selectors.search_orders(
+        statuses=_OPEN_STATUSES if status == OPEN else [status] if status else [],
+        strategy_id=form.strategy_id,
+        symbol=(form.value("symbol") or "").strip(),
+        side=form.value("side") or "",
+        mode=form.value("mode") or "",
+        simulated=form.simulated,
+        first_day=form.value("from_day"),
+        last_day=form.value("to_day"),
+        text=(form.value("q") or "").strip(),
+    )
+    page = selectors.page_of(
+        rows,
+        "created_at",
+        older_than=number_in(request, "older"),
+        newer_than=number_in(request, "newer"),
+    )
+    filtered = any(form.value(name) for name in form.fields)
+    return render(
+        request, "trading/orders.html", {"form": form, "page": page, "filtered": filtered}
+    )
+
+
+def _story(order_id: int) -> Order:
+    order_or_404(order_id)
+    return selectors.order_with_story(order_id)
+
+
+def _context(order: Order, **forms: Any) -> dict[str, Any]:
+    status = Status(order.status)
+    waiting = status is Status.WAITING
+    modifiable = selectors.can_be_modified(order)
+    return {
+        "order": order,
+        "timeline": timeline_of(order),
+        "preview": preview_of(queue.preview(order)) if waiting else None,
+        "ended": order.ended,
+        "retryable": status in RETRYABLE,
+        "restorable": status is Status.CANCELLED and order.never_sent,
+        "resolve_form": ResolveForm() if status is Status.UNKNOWN else None,
+        "modify_form": ModifyForm.of(order) if modifiable else None,
+        **forms,
+    }
+
+
+@require_safe
+def detail(request: HttpRequest, order_id: int) -> HttpResponse:
+    """The order's page."""
+    return render(request, "trading/order_detail.html", _context(_story(order_id)))
+
+
+@require_safe
+def live(request: HttpRequest, order_id: int) -> HttpResponse:
+    """What moves on the order's page; 204 when it is still the version `v`."""
+    order = _story(order_id)
+    if number_in(request, "v") == order.version:
+        return HttpResponse(status=204)
+    return render(request, "trading/order_detail.html#live", _context(order))
+
+
+@require_POST
+def retry(request: HttpRequest, order_id: int) -> HttpResponse:
+    """A new, linked order in the queue, with the same intent."""
+    order = order_or_404(order_id)
+    made: list[Order] = []
+
+    def action() -> SafeString:
+        made.append(queue.retry(order, actor=actor(request)))
+        return format_html("Order {} retries {}.", order_link(made[0]), order_link(order))
+
+    told(request, action)
+    return redirect("order", made[0].pk if made else order_id)
+
+
+@require_POST
+def resolve(request: HttpRequest, order_id: int) -> HttpResponse:
+    """A person says what became of an order whose outcome is unknown."""
+    order = order_or_404(order_id)
+    form = ResolveForm(request.POST)
+    if form.is_valid():
+        try:
+            queue.resolve(order, actor=actor(request), **form.cleaned_data)
+            messages.success(request, format_html("Order {} is resolved.", order_link(order)))
+            return redirect("order", order_id)
+        except Conflict as error:
+            messages.error(request, error.message)
+            return redirect("order", order_id)
+        except ServiceError as error:
+            add_service_errors(form, error.errors)
+    context = _context(_story(order_id), resolve_form=form)
+    return render(request, "trading/order_detail.html", context, status=422)
+
+
+@require_POST
+def modify(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Ask the broker to change a working order; the worker sends it."""
+    order = order_or_404(order_id)
+    form = ModifyForm.of(order, request.POST)
+    if form.is_valid():
+        try:
+            queue.modify(order, form.changes_of(order), actor=actor(request))
+            messages.success(request, "The change is asked of the broker.")
+            return redirect("order", order_id)
+        except Conflict as error:
+            messages.error(request, error.message)
+            return redirect("order", order_id)
+        except ServiceError as error:
+            add_service_errors(form, error.errors)
+    context = _context(_story(order_id), modify_form=form)
+    return render(request, "trading/order_detail.html", context, status=422)

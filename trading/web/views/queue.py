@@ -1,0 +1,170 @@
+"""The queue: what waits for a person, and what was decided a moment ago."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from sigmatrader import clock
+from sigmatrader.db import Busy
+from trading import selectors
+from trading.domain.order import Status
+from trading.models import Order
+from trading.services import queue
+from trading.services.errors import Conflict, ServiceError
+from trading.web.forms import EditForm
+from trading.web.rows import row_of, rows_of
+from trading.web.views.shared import (
+    actor,
+    back,
+    fragment,
+    is_htmx,
+    number_in,
+    order_link,
+    order_or_404,
+    told,
+)
+
+CANCELLED_SHOWN = 10
+
+
+def _lists(forms: dict[int, EditForm] | None = None) -> dict[str, Any]:
+    token = selectors.change_token()  # read first: what changes meanwhile is shown next time
+    waiting = selectors.waiting_orders()
+    count = waiting.count()
+    return {
+        "token": token,
+        "waiting": rows_of(waiting[: selectors.QUEUE_SIZE], forms),
+        "hidden": max(count - selectors.QUEUE_SIZE, 0),
+        "on_the_way": rows_of(selectors.orders_on_the_way()[: selectors.QUEUE_SIZE]),
+    }
+
+
+def _page(
+    request: HttpRequest, forms: dict[int, EditForm] | None = None, status: int = 200
+) -> HttpResponse:
+    today = selectors.day_start(clock.now())
+    cancelled = selectors.orders_cancelled_unsent(today)[:CANCELLED_SHOWN]
+    context = {**_lists(forms), "cancelled": rows_of(cancelled)}
+    return render(request, "trading/queue.html", context, status=status)
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """The whole queue; `?edit=<id>` opens one order for editing."""
+    edited = number_in(request, "edit")
+    forms: dict[int, EditForm] = {}
+    if edited is not None:
+        order = Order.objects.filter(pk=edited).first()
+        if order is not None and order.status == Status.WAITING:
+            forms[edited] = EditForm.of(order)
+        else:
+            messages.error(request, f"Order {edited} doesn't wait any more: it can't be edited.")
+    return _page(request, forms)
+
+
+@require_safe
+def rows(request: HttpRequest) -> HttpResponse:
+    """The rows for a page that is open; 204 when nothing has changed since its token."""
+    if request.GET.get("v") == selectors.change_token():
+        return HttpResponse(status=204)
+    return render(request, "trading/queue.html#lists", _lists())
+
+
+@require_safe
+def row(request: HttpRequest, order_id: int) -> HttpResponse:
+    """One order's row; 204 when it is still the version `v`."""
+    order = order_or_404(order_id)
+    if not is_htmx(request):
+        return redirect("order", order_id)
+    if number_in(request, "v") == order.version:
+        return HttpResponse(status=204)
+    return _row(request, order)
+
+
+def _row(request: HttpRequest, order: Order, form: EditForm | None = None) -> HttpResponse:
+    return fragment(request, "trading/queue.html#row", {"row": row_of(order, form)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Edit a waiting order in its row. A stale version changes nothing and says so."""
+    order = order_or_404(order_id)
+    if request.method != "POST":
+        if not is_htmx(request):
+            return redirect(f"{reverse('queue')}?edit={order_id}#order-{order_id}")
+        waits = order.status == Status.WAITING
+        return _row(request, order, EditForm.of(order) if waits else None)
+    form = EditForm.from_post(request.POST, order)
+    if form.is_valid():
+        try:
+            queue.edit(
+                order, form.changes, actor=actor(request), version=form.cleaned_data["version"]
+            )
+            messages.success(request, format_html("Order {} is changed.", order_link(order)))
+        except (Conflict, Busy) as error:
+            messages.error(request, f"Nothing was changed. {error}")
+        except ServiceError as error:
+            form.add_service_errors(error.errors)
+    if form.errors:
+        if is_htmx(request):
+            return _row(request, order_or_404(order_id), form)
+        return _page(request, {order_id: form}, status=422)
+    return _answer(request, order_id)
+
+
+def _answer(request: HttpRequest, order_id: int) -> HttpResponse:
+    """The row as it stands now, or the way back for a browser without JavaScript."""
+    if is_htmx(request):
+        return _row(request, order_or_404(order_id))
+    return back(request, "queue")
+
+
+def _version(request: HttpRequest) -> int | None:
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+@require_POST
+def execute(request: HttpRequest, order_id: int) -> HttpResponse:
+    """WAITING → QUEUED. The page doesn't wait for the outcome: the row follows it."""
+    order = order_or_404(order_id)
+
+    def action() -> SafeString:
+        queue.execute(order, actor=actor(request), version=_version(request))
+        return format_html("Order {} is queued: a worker sends it next.", order_link(order))
+
+    told(request, action)
+    return _answer(request, order_id)
+
+
+@require_POST
+def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Cancel an order wherever it is."""
+    order = order_or_404(order_id)
+
+    def action() -> SafeString:
+        result = queue.cancel(order, actor=actor(request))
+        text = "A cancel of order {} is asked for." if result.pending else "Order {} is cancelled."
+        return format_html(text, order_link(order))
+
+    told(request, action)
+    return _answer(request, order_id)
+
+
+@require_POST
+def restore(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Undo a cancel of an order that was never sent."""
+    order = order_or_404(order_id)
+
+    def action() -> SafeString:
+        queue.restore(order, actor=actor(request))
+        return format_html("Order {} waits in the queue again.", order_link(order))
+
+    told(request, action)
+    return _answer(request, order_id)

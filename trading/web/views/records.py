@@ -1,0 +1,79 @@
+"""What came in, what is held, what was earned."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from sigmatrader import clock
+from trading import analytics, selectors
+from trading.web.forms import AlertFilter, TradeFilter
+from trading.web.views.shared import number_in
+
+
+@require_safe
+def alerts(request: HttpRequest) -> HttpResponse:
+    """Every stored alert with what became of it, newest first."""
+    form = AlertFilter(request.GET)
+    form.is_valid()
+    rows = selectors.search_alerts(
+        outcome=form.value("outcome") or "", text=(form.value("q") or "").strip()
+    )
+    page = selectors.page_of(
+        rows,
+        "received_at",
+        older_than=number_in(request, "older"),
+        newer_than=number_in(request, "newer"),
+    )
+    today = selectors.day_start(clock.now())
+    context = {
+        "form": form,
+        "page": page,
+        "filtered": any(form.value(name) for name in form.fields),
+        "refused": selectors.refused_requests(today),
+    }
+    return render(request, "trading/alerts.html", context)
+
+
+@require_safe
+def positions(request: HttpRequest) -> HttpResponse:
+    """Net positions of every account, and those that were closed today."""
+    today = selectors.day_start(clock.now())
+    return render(
+        request,
+        "trading/positions.html",
+        {
+            "positions": selectors.open_positions(),
+            "flat": selectors.flat_positions(today),
+            "books": [
+                selectors.profit_and_loss(today, simulated=simulated) for simulated in (False, True)
+            ],
+        },
+    )
+
+
+@require_safe
+def trades(request: HttpRequest) -> HttpResponse:
+    """Closed trades and what they add up to. Paper and live are only ever added up on request."""
+    form = TradeFilter(request.GET)
+    form.is_valid()
+    rows = analytics.search_trades(
+        strategy_id=form.strategy_id,
+        simulated=form.simulated,
+        first_day=form.value("from_day"),
+        last_day=form.value("to_day"),
+    )
+    page = selectors.page_of(
+        rows,
+        "closed_at",
+        older_than=number_in(request, "older"),
+        newer_than=number_in(request, "newer"),
+    )
+    context = {
+        "form": form,
+        "page": page,
+        "summary": analytics.summary_of(rows),
+        "curve": analytics.running_total(rows),
+        "filtered": any(form.value(name) for name in form.fields),
+        "mixed": form.simulated is None and analytics.holds_paper_and_live(rows),
+    }
+    return render(request, "trading/analytics.html", context)

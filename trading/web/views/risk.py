@@ -1,0 +1,77 @@
+"""The trading state and the limits in force."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from risk import policy
+from risk.models import RiskSettings, TradingStateChange
+from trading.domain.values import StateScope, TradingStateName
+from trading.services import halting
+from trading.services.errors import ServiceError
+from trading.services.halting import StateChange
+from trading.web.forms import StateForm, add_service_errors
+from trading.web.views.shared import actor, back, told
+
+_HISTORY_SHOWN = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """The states with their history, and the limits; a POST changes a state."""
+    form = StateForm(request.POST or None, initial=_initial(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            change = halting.set_state(
+                form.cleaned_data["state"],
+                reason=form.cleaned_data["reason"],
+                actor=actor(request),
+                cancel_working=form.cleaned_data["cancel_working"],
+                **form.scope,
+            )
+            messages.success(request, _said(change))
+            return back(request, "risk")
+        except ServiceError as error:
+            add_service_errors(form, error.errors)
+    limits = RiskSettings.objects.select_related("strategy").order_by("scope", "strategy__name")
+    context = {
+        "form": form,
+        "states": policy.current_states(),
+        "history": TradingStateChange.objects.all()[:_HISTORY_SHOWN],
+        "limits": limits,
+        "global_missing": not any(one.strategy_id is None for one in limits),
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "risk/risk.html", context, status=status)
+
+
+def _initial(request: HttpRequest) -> dict[str, str]:
+    """`?to=ACTIVE` and `?for=ACCOUNT:1` fill the form in; nonsense leaves it as it is."""
+    wanted = request.GET.get("to", "")
+    state = wanted if wanted in TradingStateName.__members__ else TradingStateName.HALTED.value
+    return {"state": state, "target": request.GET.get("for", StateScope.EVERYTHING.value)}
+
+
+def _said(change: StateChange) -> str:
+    parts = [f"Trading is {change.state} now."]
+    if change.set_aside:
+        parts.append(f"{len(change.set_aside)} queued orders wait for you again.")
+    if change.cancelled:
+        parts.append(f"A cancel of {len(change.cancelled)} working orders is asked for.")
+    return " ".join(parts)
+
+
+@require_POST
+def halt(request: HttpRequest) -> HttpResponse:
+    """Everything is HALTED at once; only a typed reason on the risk page undoes it."""
+
+    def action() -> str:
+        reason = request.POST.get("reason", "").strip()[:500] or "halted from the header"
+        change = halting.set_state(
+            TradingStateName.HALTED, StateScope.EVERYTHING, reason, actor(request)
+        )
+        return f"{_said(change)} Resume on the risk page."
+
+    told(request, action)
+    return back(request, "risk")

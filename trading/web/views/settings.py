@@ -1,0 +1,102 @@
+"""Settings: the webhook with its secret and message, accounts, strategies, limits."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+
+from risk.models import RiskSettings
+from sigmatrader.crypto import CryptoError
+from trading import selectors
+from trading.models import Strategy, WebhookSecret
+from trading.services import webhook_secrets
+from trading.web.forms import MessageForm, RotateForm
+from trading.web.message import curl, first_alert, tradingview_message
+
+
+def _address(request: HttpRequest) -> str:
+    """Where TradingView must send to."""
+    path = "/webhook/tradingview"
+    public = settings.ST.PUBLIC_URL
+    return f"{public.rstrip('/')}{path}" if public else request.build_absolute_uri(path)
+
+
+@sensitive_variables("secret", "context")
+def _page(
+    request: HttpRequest, *, secret: str | None = None, rotate_form: RotateForm | None = None
+) -> HttpResponse:
+    form = MessageForm(request.POST or request.GET)
+    form.is_valid()
+    strategy = Strategy.objects.filter(pk=form.strategy_id).first() if form.strategy_id else None
+    name = strategy.name if strategy else ""
+    product = form.value("product") or ""
+    address = _address(request)
+    context: dict[str, Any] = {
+        "form": form,
+        "address": address,
+        "secret": secret,
+        "chosen": strategy,
+        "rotate_form": rotate_form or RotateForm(),
+        "secrets": WebhookSecret.objects.select_related("strategy"),
+        "message": tradingview_message(secret, name, product),
+        "curl": curl(address, first_alert(secret, name, product)),
+        "accounts": selectors.accounts(),
+        "strategies": Strategy.objects.select_related("connection"),
+        "limits": RiskSettings.objects.select_related("strategy"),
+    }
+    return render(request, "trading/settings.html", context)
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Without the secret: that takes a POST, so that it stands in no address or history."""
+    return _page(request)
+
+
+@require_POST
+@sensitive_variables("secret")
+def show_secret(request: HttpRequest) -> HttpResponse:
+    """The page with the secret in clear, in the message and in the command line."""
+    secret = _current(request)
+    if secret is None:
+        messages.error(request, "There is no secret here yet: make one with Rotate.")
+    return _page(request, secret=secret)
+
+
+@sensitive_variables("secret")
+def _current(request: HttpRequest) -> str | None:
+    """The chosen strategy's own secret where it has one, else the common one."""
+    form = MessageForm(request.POST)
+    form.is_valid()
+    strategy = Strategy.objects.filter(pk=form.strategy_id).first() if form.strategy_id else None
+    try:
+        if strategy is not None and strategy.webhook_secrets.exists():
+            return webhook_secrets.current(strategy)
+        return webhook_secrets.current()
+    except CryptoError:
+        messages.error(
+            request, "The secret can't be read: ST_CRYPTO_KEYS isn't the key it was stored with."
+        )
+        return None
+
+
+@require_POST
+@sensitive_variables("secret")
+def rotate_secret(request: HttpRequest) -> HttpResponse:
+    """A new common secret; the one before stays valid for the grace chosen."""
+    form = RotateForm(request.POST)
+    if not form.is_valid():
+        return _page(request, rotate_form=form)
+    grace = timedelta(hours=form.cleaned_data["grace"])
+    secret = webhook_secrets.rotate(None, grace)
+    messages.success(
+        request,
+        "There is a new secret. "
+        + (f"The old one works for {form.grace_text} more." if grace else "The old one is void."),
+    )
+    return _page(request, secret=secret)
