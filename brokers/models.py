@@ -359,6 +359,36 @@ class PaperTrade(models.Model):
                 condition=Q(quantity__gt=0) & Q(price__gt=0), name="paper_trades_positive"
             )
         ]
+        indexes = [models.Index(fields=["at"], name="paper_trades_at")]
 
     def __str__(self) -> str:
         return f"{self.trade_id}: {self.quantity} at {self.price}"
+
+
+class PaperPosition(models.Model):
+    """The running sum of an account's trades in one instrument and product.
+
+    Written with each trade, in its transaction, so that funds can be checked without adding up
+    the whole past. `turnover`: rupees a unit of multiplier, sold less bought.
+    """
+
+    account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="positions")
+    exchange = models.CharField(max_length=64)
+    tradingsymbol = models.CharField(max_length=128)
+    product = models.CharField(max_length=16, choices=_words(Product))
+    quantity = models.BigIntegerField(default=0, help_text="Signed: negative is short.")
+    turnover = ScaledDecimalField(default=Decimal(0))
+    multiplier = ScaledDecimalField(default=Decimal(1))
+
+    class Meta:
+        db_table = "paper_positions"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "exchange", "tradingsymbol", "product"],
+                name="paper_positions_once",
+            ),
+            _one_of("product", Product, "paper_positions_product_word"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.exchange}:{self.tradingsymbol} {self.product} {self.quantity}"

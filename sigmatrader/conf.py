@@ -1,8 +1,8 @@
 """SigmaTrader's own settings: read from ST_* once, checked, and typed.
 
 Sources, the first wins: the process's environment, `.env` beside manage.py (or ST_ENV_FILE),
-`secrets.env` in the data folder. A wrong value raises ImproperlyConfigured with the variable's name and what is
-allowed.
+`secrets.env` in the data folder. A wrong value raises ImproperlyConfigured with the variable's
+name and what is allowed.
 """
 
 import ipaddress
@@ -29,6 +29,7 @@ TRADINGVIEW_ADDRESSES = (
 )
 KITE_API_ROOT = "https://api.kite.trade"
 KITE_LOGIN_URL = "https://kite.zerodha.com/connect/login"
+_GENERATED = ("ST_SECRET_KEY", "ST_CRYPTO_KEYS", "ST_TRADINGVIEW_WEBHOOK_SECRET")
 ENVIRONMENTS = ("local", "test", "demo", "staging", "production")
 
 
@@ -224,6 +225,9 @@ def load(base_dir: Path) -> SigmaTraderSettings:
     secrets_file = data_dir / "secrets.env"
     if not secrets_file.exists():
         _write_generated_secrets(secrets_file)
+    for name in _GENERATED:  # set and empty counts as not set
+        if not os.environ.get(name):
+            os.environ.pop(name, None)
     environment.read_env(secrets_file)
 
     allowed_hosts = reader.words("ST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")

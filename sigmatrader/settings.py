@@ -146,7 +146,6 @@ USE_TZ = True
 TIME_ZONE = "Asia/Kolkata"
 
 STATIC_URL = "static/"
-STATIC_ROOT = ST.DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -175,5 +174,5 @@ SPECTACULAR_SETTINGS = {
 }
 
 LOGGING_CONFIG = "sigmatrader.logs.configure"
-LOGGING: dict[str, object] = {}
+LOGGING = {"version": 1}  # anything: an empty one would not be handed to LOGGING_CONFIG
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from brokers import prices
 from brokers.errors import NotSent, OutcomeUnknown
-from brokers.models import LIVE_STATUSES, BrokerConnection, PaperAccount, PaperOrder, PaperTrade
+from brokers.models import LIVE_STATUSES, BrokerConnection, PaperAccount, PaperOrder
 from brokers.paper import book, funds, ledger, market
 from brokers.paper.book import Changes
 from brokers.paper.matching import day_start
@@ -31,7 +31,7 @@ from brokers.port import (
 )
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
-from trading.domain.values import InstrumentKey, OrderType, Product, Validity, Variety
+from trading.domain.values import InstrumentKey, OrderType, Validity, Variety
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class PaperBroker:
         with _outcome():
             order = book.enter(self._account_id, request, now)
         try:
-            book.complete(order.pk, now)
+            book.complete(self._account_id, order.pk, now)
         except (Busy, DatabaseError):
             # The order is in the book: whoever looks at it next ends the match.
             logger.warning("Paper order %s waits for its first match", order, exc_info=True)
@@ -110,27 +110,24 @@ class PaperBroker:
         return self._reports(Q(tag__in=set(tags)))
 
     def positions(self) -> list[BrokerPosition]:
-        account, today = self._account, day_start(clock.now())
-        before = ledger.positions(account, before=today)
-        traded = _traded_since(account, today)
-        shown = {
-            key: held
-            for key, held in sorted(ledger.positions(account).items())
-            if held.state.quantity or key in traded
-        }
-        last = self.last_prices([InstrumentKey(k.exchange, k.tradingsymbol) for k in shown])
-        return [_position(key, held, before.get(key), last) for key, held in shown.items()]
+        today = day_start(clock.now())
+        with self._locked() as account:
+            now_held = ledger.positions(account)
+            before = ledger.positions(account, before=today)
+            traded = ledger.traded_since(account, today)
+        shown = [key for key, held in now_held.items() if held.state.quantity or key in traded]
+        last = self.last_prices([InstrumentKey(key.exchange, key.tradingsymbol) for key in shown])
+        return [_position(key, now_held[key], before[key], last) for key in sorted(shown)]
 
     def holdings(self) -> list[Holding]:
         return []
 
     def margins(self) -> Margins:
-        account = self._account
-        held = ledger.positions(account)
+        with self._locked() as account:
+            held = ledger.positions(account)
+            working = ledger.working_claims(account)
         stakes, rates = ledger.stakes(held), ledger.rates(account)
-        used = funds.positions_margin(stakes, rates) + funds.orders_margin(
-            stakes, ledger.working_claims(account), rates
-        )
+        used = funds.positions_margin(stakes, rates) + funds.orders_margin(stakes, working, rates)
         net = ledger.cash(account, held)
         return Margins(available=net - used, used=used, net=net)
 
@@ -168,27 +165,21 @@ class PaperBroker:
         with write_transaction():
             return PaperAccount.objects.get_or_create(connection=self._connection)[0]
 
+    @contextmanager
+    def _locked(self) -> Iterator[PaperAccount]:
+        """The account while nothing about it changes, so that what is read belongs together."""
+        with _outcome(), write_transaction():
+            yield book.lock_account(self._account_id)
+
     def _reports(self, wanted: Q) -> list[OrderReport]:
         """Reports of the account's orders, once every match that was begun is ended."""
         for order_pk in book.pending_ids(self._account_id):
             try:
-                book.complete(order_pk, clock.now())
+                book.complete(self._account_id, order_pk, clock.now())
             except Busy:
                 break
         found: QuerySet[PaperOrder] = PaperOrder.objects.filter(wanted, account=self._account_id)
         return [report(order) for order in found.order_by("id").prefetch_related("trades")]
-
-
-def _traded_since(account: PaperAccount, since: datetime) -> set[funds.PositionKey]:
-    rows = (
-        PaperTrade.objects.filter(order__account=account, at__gte=since)
-        .order_by()
-        .values_list("order__exchange", "order__tradingsymbol", "order__product")
-        .distinct()
-    )
-    return {
-        funds.PositionKey(exchange, symbol, Product(product)) for exchange, symbol, product in rows
-    }
 
 
 @contextmanager
@@ -205,7 +196,7 @@ def _outcome() -> Iterator[None]:
 def _position(
     key: funds.PositionKey,
     held: ledger.Held,
-    before: ledger.Held | None,
+    before: ledger.Held,
     last: dict[InstrumentKey, tuple[Decimal, datetime]],
 ) -> BrokerPosition:
     price, _ = last.get(InstrumentKey(key.exchange, key.tradingsymbol), (None, None))
@@ -216,6 +207,6 @@ def _position(
         quantity=held.state.quantity,
         average_price=held.state.average_price,
         last_price=price,
-        realised=held.realised - (before.realised if before else Decimal(0)),
+        realised=held.realised - before.realised,
         unrealised=held.state.unrealised(price, held.multiplier),
     )

@@ -81,12 +81,11 @@ def order_id_of(order: PaperOrder) -> str:
     return f"P{order.pk:012d}"
 
 
-def complete(order_pk: int, now: datetime) -> bool:
+def complete(account_id: int, order_pk: int, now: datetime) -> bool:
     """Give a PENDING order its first look; False when somebody already did."""
-    account_id = PaperOrder.objects.values_list("account_id", flat=True).get(pk=order_pk)
     with write_transaction():
         account = lock_account(account_id)
-        order = PaperOrder.objects.get(pk=order_pk)
+        order = PaperOrder.objects.get(account=account, pk=order_pk)
         if order.status != BrokerStatus.PENDING:
             return False
         take_in(account, order, now)
@@ -204,13 +203,15 @@ def match_config(account: PaperAccount) -> MatchConfig:
 def record(order: PaperOrder, match: Match, at: datetime, now: datetime) -> None:
     """Write what matching said: the fill as a trade, the rest on the row."""
     if match.fill is not None:
+        earlier = order.trades.count() if order.filled_quantity else 0
         PaperTrade.objects.create(
             order=order,
-            trade_id=f"{order.order_id}-{order.trades.count() + 1}",
+            trade_id=f"{order.order_id}-{earlier + 1}",
             quantity=match.fill.quantity,
             price=match.fill.price,
             at=at,
         )
+        ledger.add_trade(order, match.fill.quantity, match.fill.price)
     order.filled_quantity = match.order.filled
     order.triggered = match.order.triggered
     _finish(order, match.order.status, order.message, now)

@@ -1,17 +1,15 @@
-"""What a paper account holds and owns, worked out from its trades each time it is asked."""
+"""What a paper account holds and owns, worked out from its trades."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet
 
-from brokers.models import LIVE_STATUSES, PaperAccount, PaperOrder, PaperTrade
+from brokers.models import LIVE_STATUSES, PaperAccount, PaperOrder, PaperPosition, PaperTrade
 from brokers.paper.funds import Claim, PositionKey, Rates, Stake
 from brokers.port import BrokerStatus
-from sigmatrader.fields import ScaledDecimalField
 from trading.domain.position import FillRow, PositionState, fold
 from trading.domain.values import OrderType, Product, Side
 
@@ -35,43 +33,55 @@ class Held:
 
 @dataclass(slots=True)
 class _Flow:
-    quantity: int = 0
-    cash: Decimal = ZERO
-    multiplier: Decimal = Decimal(1)
+    """Sums of trades: signed units, and rupees a unit of multiplier, sold less bought."""
+
+    quantity: int
+    turnover: Decimal
+    multiplier: Decimal
+
+    def add(self, side: Side, quantity: int, price: Decimal) -> None:
+        self.quantity += side.sign * quantity
+        self.turnover -= side.sign * quantity * price
+
+
+def add_trade(order: PaperOrder, quantity: int, price: Decimal) -> None:
+    """Add a trade of `order` to its position; the account must be locked."""
+    row, _ = PaperPosition.objects.get_or_create(
+        account_id=order.account_id,
+        exchange=order.exchange,
+        tradingsymbol=order.tradingsymbol,
+        product=order.product,
+    )
+    flow = _Flow(row.quantity, row.turnover, order.multiplier)
+    flow.add(Side(order.side), quantity, price)
+    row.quantity, row.turnover, row.multiplier = flow.quantity, flow.turnover, flow.multiplier
+    row.save(update_fields=["quantity", "turnover", "multiplier"])
 
 
 def positions(account: PaperAccount, before: datetime | None = None) -> dict[PositionKey, Held]:
     """Everything the account ever traded, as it stood at `before` (None: now).
 
-    Quantities and cash are sums of the trades. What is open is, first in first out, the latest
-    trades on the side of the position, so no more than those are folded.
+    What is open is, first in first out, the latest trades on the side of the position, so no
+    more than those are folded.
     """
+    flows = {
+        PositionKey(row.exchange, row.tradingsymbol, Product(row.product)): _Flow(
+            row.quantity, row.turnover, row.multiplier
+        )
+        for row in PaperPosition.objects.filter(account=account)
+    }
     trades = PaperTrade.objects.filter(order__account=account)
     if before is not None:
+        for later in trades.filter(at__gte=before).select_related("order"):
+            flows[_key(later.order)].add(Side(later.order.side), -later.quantity, later.price)
         trades = trades.filter(at__lt=before)
-    flows: defaultdict[PositionKey, _Flow] = defaultdict(_Flow)
-    for row in (
-        trades.values(
-            "order__exchange",
-            "order__tradingsymbol",
-            "order__product",
-            "order__side",
-            "order__multiplier",
-        )
-        .annotate(
-            units=Sum("quantity"),
-            turnover=Sum(F("quantity") * F("price"), output_field=ScaledDecimalField()),
-        )
-        .order_by()
-    ):
-        key = PositionKey(
-            row["order__exchange"], row["order__tradingsymbol"], Product(row["order__product"])
-        )
-        flow, sign = flows[key], Side(row["order__side"]).sign
-        flow.quantity += sign * row["units"]
-        flow.cash -= sign * row["turnover"] * row["order__multiplier"]
-        flow.multiplier = row["order__multiplier"]
     return {key: _held(trades, key, flow) for key, flow in flows.items()}
+
+
+def traded_since(account: PaperAccount, since: datetime) -> set[PositionKey]:
+    """What the account has traded at `since` or later."""
+    trades = PaperTrade.objects.filter(order__account=account, at__gte=since)
+    return {_key(trade.order) for trade in trades.select_related("order")}
 
 
 def cash(account: PaperAccount, held: dict[PositionKey, Held]) -> Decimal:
@@ -111,7 +121,7 @@ def claim_of(order: PaperOrder, market: Decimal | None) -> Claim:
     else:
         price = market
     return Claim(
-        key=PositionKey(order.exchange, order.tradingsymbol, Product(order.product)),
+        key=_key(order),
         side=Side(order.side),
         quantity=order.quantity - order.filled_quantity,
         price=price or ZERO,
@@ -121,8 +131,12 @@ def claim_of(order: PaperOrder, market: Decimal | None) -> Claim:
 
 def _held(trades: QuerySet[PaperTrade], key: PositionKey, flow: _Flow) -> Held:
     state = fold(_open_fills(trades, key, flow.quantity), flow.multiplier)
-    paid = sum((lot.quantity * lot.price for lot in state.open_lots), ZERO) * flow.multiplier
-    return Held(state, flow.multiplier, flow.cash + paid)
+    paid = sum((lot.quantity * lot.price for lot in state.open_lots), ZERO)
+    return Held(state, flow.multiplier, (flow.turnover + paid) * flow.multiplier)
+
+
+def _key(order: PaperOrder) -> PositionKey:
+    return PositionKey(order.exchange, order.tradingsymbol, Product(order.product))
 
 
 def _open_fills(trades: QuerySet[PaperTrade], key: PositionKey, quantity: int) -> list[FillRow]:

@@ -1,61 +1,116 @@
-"""`manage.py up`: what `make run` ends in, on both databases."""
+"""`manage.py up` as its user meets it."""
 
+import os
+import re
+import signal
+import socket
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.support import processes
-from tests.support.server import DATABASES
+from tests.support.server import Server, ServerFactory
+
+PASSWORD = re.compile(r"Password\s+(\S+)\s+\(shown this once\)")
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_up_answers_and_ends_cleanly(make_server, database):
-    server = make_server(database)
-    answer = server.request("/health")
-    assert answer.status == 200
-    assert answer.json() == {
-        "status": "ok",
-        "service": "SigmaTrader API",
-        "environment": "test",
-    }
-    # Web and worker are the supervisor's children, in its session.
-    supervisor = server.processes["up"].pid
-    assert len(processes.session_members(supervisor)) >= 3
-    assert server.stop("up") == 0
-    assert processes.session_members(supervisor) == []
+def children(pid: int) -> dict[str, int]:
+    """The processes below `pid`, by a word of their command line."""
+    found: dict[str, int] = {}
+    listed = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    for line in listed.splitlines():
+        child, parent, command = line.split(None, 2)
+        if int(parent) == pid:
+            found["web" if "gunicorn" in command else "worker"] = int(child)
+    return found
 
 
-def test_a_second_up_on_the_same_port_says_which_setting_to_change(make_server):
-    server = make_server(worker=False)
-    second = server.start("second", "up")
-    assert second.wait(60) != 0
-    assert "ST_PORT" in server.log("second")
-    assert server.request("/health").status == 200
+def is_ready(server: Server) -> bool:
+    try:
+        return server.request("/health/ready").status == 200
+    except OSError:
+        return False
 
 
-def test_what_is_generated_is_private(make_server):
-    server = make_server(worker=False)
-    secrets = server.data_dir / "secrets.env"
-    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
-    assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
-    assert server.admin_password not in server.log()
-    assert server.webhook_secret not in server.log()
+def test_the_first_start_prints_what_a_user_needs(make_server: ServerFactory) -> None:
+    server = make_server(environment={"ST_ADMIN_PASSWORD": ""})
+    printed = server.log()
+    password = PASSWORD.search(printed)
+    assert password is not None
+    assert "Log in as      admin" in printed
+    assert f"{server.base_url}/webhook/tradingview" in printed
+    assert server.webhook_secret not in printed
+    data = server.data_dir
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((data / "secrets.env").stat().st_mode) == 0o600
+    server.stop("up", signal.SIGINT)
+    before = len(server.log())
+    server.start_web()
+    assert PASSWORD.search(server.log()[before:]) is None
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_an_alert_goes_all_the_way_to_a_filled_paper_order(make_server, database):
-    server = make_server(database)
-    accepted = server.send_alert(
-        {
-            "strategy_name": "somebody's first",
-            "symbol": "NSE:INFY",
-            "trade_details": {"order_action": "BUY", "quantity": 1, "price": 1500},
-        }
-    )
-    assert accepted.status == 201, accepted.body
-    order_id = accepted.json()["order_id"]
-    assert accepted.json()["order_status"] == "WAITING"
-    executed = server.api(f"/api/orders/{order_id}/execute/", data={})
-    assert executed.status in (200, 202), executed.body
-    order = server.wait_for_order(order_id, "EXECUTED")
-    assert (order["filled_qty"], order["simulated"]) == (1, True)
+def test_a_generated_secret_is_used_by_the_printed_curl(make_server: ServerFactory) -> None:
+    server = make_server(environment={"ST_TRADINGVIEW_WEBHOOK_SECRET": ""})
+    lines = server.log().splitlines()
+    start = next(number for number, line in enumerate(lines) if "curl -X POST" in line)
+    command = "\n".join(lines[start : start + 4])
+    answer = subprocess.run(
+        ["sh", "-c", f"{command} --silent --show-error"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    assert '"status":"accepted"' in answer.replace('": "', '":"')
+    secret = (server.data_dir / "secrets.env").read_text()
+    assert secret.split("WEBHOOK_SECRET=")[1].split()[0] not in server.log()
+
+
+def test_what_dies_is_started_again(make_server: ServerFactory) -> None:
+    server = make_server()
+    processes.wait_until(lambda: is_ready(server), "web and worker are up", 30)
+    before = children(server.processes["up"].pid)
+    assert set(before) == {"web", "worker"}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+
+    def restarted() -> bool:
+        now = children(server.processes["up"].pid)
+        return set(now) == {"web", "worker"} and not set(now.values()) & set(before.values())
+
+    processes.wait_until(restarted, "both run again", 30)
+    processes.wait_until(lambda: is_ready(server), "web and worker are up again", 30)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_everything(make_server: ServerFactory, end: signal.Signals) -> None:
+    server = make_server()
+    processes.wait_until(lambda: is_ready(server), "web and worker are up", 30)
+    below = children(server.processes["up"].pid)
+    server.stop("up", end)
+    assert not [pid for pid in below.values() if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_taken_port_is_said_with_the_variables_name(make_server: ServerFactory) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        server = make_server(start=False, environment={"ST_PORT": port})
+        process = server.start("up", "up")
+        processes.wait_until(lambda: process.poll() is not None, "it gives up", 30)
+        assert process.returncode != 0
+        assert f"ST_PORT={port}" in server.log()
+
+
+def test_a_wrong_value_stops_the_start_without_a_traceback(make_server: ServerFactory) -> None:
+    server = make_server(start=False, environment={"ST_WORKER_POLL_MS": "fast"})
+    process = server.start("up", "up")
+    processes.wait_until(lambda: process.poll() is not None, "it gives up", 30)
+    assert process.returncode != 0
+    assert "ST_WORKER_POLL_MS" in server.log()
+    assert "Traceback" not in server.log()

@@ -41,9 +41,13 @@ def test_many_writers_lose_no_update() -> None:
 
 
 def test_a_failure_inside_leaves_nothing() -> None:
-    with pytest.raises(RuntimeError), write_transaction():
-        StrategyFactory()
-        raise RuntimeError
+    def fail() -> None:
+        with write_transaction():
+            StrategyFactory()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert Strategy.objects.count() == 0
 
 

@@ -26,6 +26,7 @@ FLAGS = (
     "--disable-sync",
 )
 WAIT_MS = 15_000
+expect.set_options(timeout=WAIT_MS)
 WCAG_TAGS = ("wcag2a", "wcag2aa", "wcag21aa", "wcag22aa")
 
 

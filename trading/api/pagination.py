@@ -5,10 +5,9 @@ many rows come before it.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
@@ -67,10 +66,12 @@ class NewestFirst(BasePagination):
     def get_paginated_response(self, data: Any) -> Response:
         last = self.rows[-1] if self.rows and self.has_next else None
         first = self.rows[0] if self.rows and self.has_previous else None
-        previous = self._link(first, backwards=True)
-        if not self.rows and self.has_previous:
-            previous = remove_query_param(self.url, "cursor")
         following = self._link(last, backwards=False)
+        previous = self._link(first, backwards=True)
+        if not self.rows:  # beyond an end: the way back is the first page
+            start = str(remove_query_param(self.url, "cursor"))
+            following = start if self.has_next else None
+            previous = start if self.has_previous else None
         return Response({"next": following, "previous": previous, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -112,10 +113,11 @@ def _place(cursor: str | None) -> _Place | None:
         return None
     try:
         at, pk, backwards = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-        place = (datetime.fromisoformat(at), int(pk), bool(backwards))
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+        moment = datetime.fromisoformat(at)
+        place = (moment.astimezone(UTC), int(pk), bool(backwards)) if moment.tzinfo else None
+    except (ValueError, TypeError, OverflowError, RecursionError):
         place = None
-    if place is None or place[0].tzinfo is None or not 0 < place[1] <= _MAX_ID:
+    if place is None or not 0 < place[1] <= _MAX_ID:
         text = "This is no cursor: take it from `next` or `previous`, or leave it out."
         raise ValidationError({"cursor": [text]})
     return place

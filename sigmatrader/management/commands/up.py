@@ -1,6 +1,9 @@
 """manage.py up: first-run set-up, then web and worker, restarted when they die."""
 
+import io
+import json
 import os
+import shlex
 import socket
 import sys
 from argparse import ArgumentParser
@@ -12,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from sigmatrader.first_run import ADMIN_USER, FirstRun, prepare
+from trading.services import webhook_secrets
 
 _PROGRAM = """
 [program:{name}]
@@ -39,7 +43,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._check_port()
-        call_command("check", fail_level="ERROR", verbosity=0)
+        call_command("check", fail_level="ERROR", stdout=io.StringIO())
         first_run = prepare()
         programs = ["web"] if options["no_worker"] else ["web", "worker"]
         configuration = self._write_configuration(programs)
@@ -116,14 +120,9 @@ class Command(BaseCommand):
             f"  Webhook        {address}/webhook/tradingview",
             f"  Data           {st.DATA_DIR}",
             "",
-            "  A first alert, from another terminal:",
+            "  A first alert, from another terminal in this folder:",
             "    .venv/bin/python manage.py sendalert --sample entry",
-            "  or with curl (the secret is in the data folder's secrets.env and under Settings):",
-            f"    curl -X POST {address}/webhook/tradingview -H 'Content-Type: application/json' "
-            "-d '"
-            '{"secret":"…","strategy_name":"first","symbol":"NSE:INFY",'
-            '"trade_details":{"order_action":"BUY","quantity":1,"price":1500}}'
-            "'",
+            *self._curl(address),
             "",
             "  Paper account only: nothing is sent to a real broker."
             + ("" if with_worker else "  No worker: queued orders wait."),
@@ -131,3 +130,23 @@ class Command(BaseCommand):
             "",
         ]
         self.stdout.write("\n".join(lines))
+
+    def _curl(self, address: str) -> list[str]:
+        """The same by hand, if the secret is still the generated one. It is read, not shown."""
+        secrets_file = settings.ST.DATA_DIR / "secrets.env"
+        line = f"ST_TRADINGVIEW_WEBHOOK_SECRET={webhook_secrets.current()}"
+        if line not in secrets_file.read_text().splitlines():
+            return []
+        body = {
+            "strategy_name": "first",
+            "symbol": "NSE:INFY",
+            "trade_details": {"order_action": "BUY", "quantity": 1, "price": 1500},
+        }
+        return [
+            "  or by hand:",
+            f"    curl -X POST {address}/webhook/tradingview \\",
+            "      -H 'Content-Type: application/json' \\",
+            "      -H \"X-SigmaTrader-Secret: $(sed -n "
+            f"'s/^ST_TRADINGVIEW_WEBHOOK_SECRET=//p' {shlex.quote(str(secrets_file))})\" \\",
+            f"      -d '{json.dumps(body)}'",
+        ]

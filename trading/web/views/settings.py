@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from risk.models import RiskSettings
 from sigmatrader.crypto import CryptoError
@@ -58,10 +58,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("secret")
 def show_secret(request: HttpRequest) -> HttpResponse:
     """The page with the secret in clear, in the message and in the command line."""
+    if request.method != "POST":
+        return redirect("settings")
     secret = _current(request)
     if secret is None:
         messages.error(request, "There is no secret here yet: make one with Rotate.")
@@ -86,17 +88,15 @@ def _current(request: HttpRequest) -> str | None:
 
 
 @require_POST
-@sensitive_variables("secret")
 def rotate_secret(request: HttpRequest) -> HttpResponse:
     """A new common secret; the one before stays valid for the grace chosen."""
     form = RotateForm(request.POST)
     if not form.is_valid():
         return _page(request, rotate_form=form)
     grace = timedelta(hours=form.cleaned_data["grace"])
-    secret = webhook_secrets.rotate(None, grace)
+    webhook_secrets.rotate(None, grace)
+    old = f"The old one works for {form.grace_text} more." if grace else "The old one is void."
     messages.success(
-        request,
-        "There is a new secret. "
-        + (f"The old one works for {form.grace_text} more." if grace else "The old one is void."),
+        request, f"There is a new secret. {old} Show it, and put it into your alerts."
     )
-    return _page(request, secret=secret)
+    return redirect("settings")

@@ -1,0 +1,178 @@
+"""Strategies and risk settings."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from risk.models import RiskSettings
+from trading.api.serializers.fields import (
+    MAX_UNITS,
+    ConnectionField,
+    ModelSerializer,
+    MoneyField,
+    SymbolListField,
+    UnitsField,
+    UtcField,
+    WordField,
+)
+from trading.domain.signal import STRATEGY_NAME_LENGTH, STRATEGY_NAME_RULE, is_strategy_name
+from trading.domain.values import (
+    ClampMode,
+    ExecutionTarget,
+    Mode,
+    OffHours,
+    OrderType,
+    Product,
+    RiskScope,
+    SizingMode,
+)
+from trading.models import Strategy
+
+_DAY_SECONDS = 86_400
+
+
+class StrategySerializer(ModelSerializer):
+    """How alerts of one name become orders."""
+
+    name = serializers.CharField(
+        max_length=STRATEGY_NAME_LENGTH,
+        validators=[
+            UniqueValidator(Strategy.objects.all(), message="Another strategy has this name.")
+        ],
+    )
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    execution_mode = WordField(Mode, required=False)
+    execution_target = WordField(ExecutionTarget, required=False)
+    connection = ConnectionField(required=False, allow_null=True)
+    default_order_type = WordField(OrderType, required=False)
+    default_product = WordField(Product, required=False)
+    off_hours = WordField(OffHours, required=False)
+    time_to_live_seconds = UnitsField(required=False, min_value=1, max_value=_DAY_SECONDS)
+    dedupe_window_seconds = UnitsField(required=False, min_value=0, max_value=_DAY_SECONDS)
+    sizing_mode = WordField(SizingMode, required=False)
+    created_at = UtcField(read_only=True)
+    updated_at = UtcField(read_only=True)
+
+    class Meta:
+        model = Strategy
+        fields = (
+            "id",
+            "name",
+            "description",
+            "execution_mode",
+            "execution_target",
+            "connection",
+            "enabled",
+            "archived",
+            "default_order_type",
+            "default_product",
+            "market_protection",
+            "off_hours",
+            "time_to_live_seconds",
+            "dedupe_window_seconds",
+            "sizing_mode",
+            "sizing_value",
+            "created_at",
+            "updated_at",
+        )
+
+    def validate_name(self, name: str) -> str:
+        if not is_strategy_name(name):
+            raise serializers.ValidationError(f"Use {STRATEGY_NAME_RULE}.")
+        return name
+
+    def validate_market_protection(self, value: Decimal) -> Decimal:
+        if value != -1 and not 0 < value <= 100:
+            raise serializers.ValidationError(
+                "Use -1 for automatic, or a percentage above 0 and up to 100."
+            )
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        def after(name: str, default: Any = None) -> Any:
+            return attrs.get(name, getattr(self.instance, name, default))
+
+        errors = _sizing_errors(after("sizing_mode", SizingMode.ALERT), after("sizing_value"))
+        account = after("connection")
+        target = after("execution_target", ExecutionTarget.PAPER)
+        if account is not None and account.simulated is not (target == ExecutionTarget.PAPER):
+            errors["connection"] = [
+                f"{account.name} is a {'paper' if account.simulated else 'live'} account, and the "
+                f"strategy's target is {target}: change one of the two, or leave this empty."
+            ]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
+def _sizing_errors(mode: str, value: Decimal | None) -> dict[str, list[str]]:
+    if mode == SizingMode.ALERT:
+        return {}
+    unit = "units" if mode == SizingMode.FIXED else "rupees"
+    if value is None or value <= 0:
+        return {"sizing_value": [f"Sizing {mode} needs a number of {unit} above 0."]}
+    if mode == SizingMode.FIXED and (value != value.to_integral_value() or value > MAX_UNITS):
+        return {"sizing_value": [f"Use whole units, at most {MAX_UNITS}."]}
+    return {}
+
+
+class RiskSettingsSerializer(ModelSerializer):
+    """The limits of one scope. Null and an empty list: no limit."""
+
+    scope = WordField(RiskScope)
+    strategy_id = serializers.PrimaryKeyRelatedField(
+        source="strategy", queryset=Strategy.objects.all(), required=False, allow_null=True
+    )
+    max_order_value = MoneyField(required=False, allow_null=True)
+    max_quantity_per_order = UnitsField(required=False, allow_null=True, max_value=MAX_UNITS)
+    max_daily_loss = MoneyField(required=False, allow_null=True)
+    max_open_positions = UnitsField(required=False, allow_null=True, max_value=MAX_UNITS)
+    clamp_mode = WordField(ClampMode, required=False)
+    symbol_whitelist = SymbolListField(required=False)
+    symbol_blacklist = SymbolListField(required=False)
+    created_at = UtcField(read_only=True)
+    updated_at = UtcField(read_only=True)
+
+    class Meta:
+        model = RiskSettings
+        fields = (
+            "id",
+            "scope",
+            "strategy_id",
+            "max_order_value",
+            "max_quantity_per_order",
+            "max_daily_loss",
+            "allow_short_selling",
+            "max_open_positions",
+            "clamp_mode",
+            "symbol_whitelist",
+            "symbol_blacklist",
+            "version",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("version",)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The model's own rules: limits above 0, scope and strategy fit, one row per scope."""
+        stored = self.instance
+        row = RiskSettings(
+            **{
+                field.attname: getattr(stored, field.attname)
+                for field in (RiskSettings._meta.concrete_fields if stored else ())
+            }
+        )
+        row._state.adding = stored is None
+        for name, value in attrs.items():
+            setattr(row, name, value)
+        try:
+            row.full_clean()
+        except DjangoValidationError as error:
+            errors = error.message_dict
+            if "strategy" in errors:
+                errors["strategy_id"] = errors.pop("strategy")
+            raise serializers.ValidationError(errors) from None
+        return attrs
