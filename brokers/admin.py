@@ -13,6 +13,7 @@ from brokers.models import (
     BrokerName,
     PaperAccount,
     PaperOrder,
+    PaperPosition,
     PaperTrade,
     PriceTick,
 )
@@ -173,6 +174,14 @@ class PaperTradeAdmin(RecordAdmin):
     @admin.display(ordering="order__side")
     def side(self, trade: PaperTrade) -> str:
         return trade.order.side
+
+
+@admin.register(PaperPosition)
+class PaperPositionAdmin(RecordAdmin):
+    list_display = ("__str__", "account", "quantity", "multiplier")
+    list_filter = ("account__connection", "product")
+    list_select_related = ("account__connection",)
+    search_fields = ("tradingsymbol",)
 
 
 @admin.register(PriceTick)

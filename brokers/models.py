@@ -271,7 +271,7 @@ class PaperAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"paper account of {self.connection_id}"
+        return f"paper account of {self.connection}"
 
 
 LIVE_STATUSES = (BrokerStatus.OPEN, BrokerStatus.TRIGGER_PENDING, BrokerStatus.TRIGGER_ACTIVE)

@@ -225,7 +225,7 @@ def test_the_default_is_moved_by_an_action(admin_client):
     assert BrokerConnection.objects.get(is_default=True) == second
 
 
-@pytest.mark.parametrize("name", ["paperorder", "papertrade", "pricetick"])
+@pytest.mark.parametrize("name", ["paperorder", "papertrade", "paperposition", "pricetick"])
 def test_the_paper_book_can_be_looked_at_and_not_changed(admin_client, broker, name):
     broker.place(request(Side.BUY))
     page = admin_client.get(reverse(f"admin:brokers_{name}_changelist"))

@@ -1,6 +1,5 @@
 """From an authenticated alert to a stored alert and its order, in one transaction, once."""
 
-import logging
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,39 +9,23 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from brokers.models import BrokerConnection
 from brokers.prices import record_price
 from trading.domain.order import Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.signal import (
-    QUANTITY_MISSING,
     DedupeKey,
-    Intent,
     Signal,
     client_order_id,
     dedupe_key,
 )
-from trading.domain.sizing import size
-from trading.domain.values import Mode, OrderType, Origin, Product, Side, SizingMode
-from trading.models import Alert, Order, Position, Strategy
+from trading.domain.values import Mode, Origin, Side
+from trading.models import Alert, Order, Strategy
 from trading.services import lifecycle
 from trading.services.connections import connection_for
-from trading.services.instruments import Resolution, resolve
+from trading.services.plan import Envelope, Plan, plan_order
+from trading.services.wakeup import wake_workers
 
-logger = logging.getLogger(__name__)
-
-STALE_SECONDS = 300
 _UNSENT = (Status.WAITING, Status.QUEUED)
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """How a message arrived."""
-
-    raw_body: str  # the secret blanked
-    digest: str  # of the canonical body without its secret
-    received_at: datetime
-    source_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +41,8 @@ class Intake:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Plan:
-    """The order that a signal asks for, before it is stored."""
-
-    strategy: Strategy | None
-    connection: BrokerConnection
-    instrument: Resolution
-    quantity: int
-    needs_quantity: bool
-    product: Product
-    order_type: OrderType
-    reduce_only: bool
-    person_reasons: list[str]
-    warnings: list[str]
-
-
 def new_client_order_id() -> str:
     return client_order_id(secrets.token_bytes(16))
-
-
-def _digest_matches(first: Alert, envelope: Envelope) -> bool:
-    return first.body_digest == envelope.digest
 
 
 def _count_duplicate(first: Alert, envelope: Envelope) -> None:
@@ -89,7 +52,7 @@ def _count_duplicate(first: Alert, envelope: Envelope) -> None:
 
 
 def _duplicate(first: Alert, envelope: Envelope, kind: str) -> Intake:
-    if kind == "ALERT_ID" and not _digest_matches(first, envelope):
+    if kind == "ALERT_ID" and first.body_digest != envelope.digest:
         return Intake(
             "conflict",
             first.pk,
@@ -152,115 +115,7 @@ def _alert_of(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> 
     )
 
 
-def _stale(signal: Signal, received_at: datetime) -> str:
-    """Why the alert's own time is not to be trusted for a live order, or nothing."""
-    if signal.alert_time is None:
-        return ""
-    age = (received_at - signal.alert_time).total_seconds()
-    if age > STALE_SECONDS:
-        return f"The alert is {int(age // 60)} minutes old by its own time."
-    if age < -STALE_SECONDS:
-        return f"The alert's own time is {int(-age // 60)} minutes in the future."
-    return ""
-
-
-def _open_quantity(connection: BrokerConnection, instrument: Resolution, product: Product) -> int:
-    """The signed net position of the account in the instrument and product."""
-    position = Position.objects.filter(
-        connection=connection,
-        exchange=instrument.exchange,
-        symbol=instrument.tradingsymbol,
-        product=product,
-    ).first()
-    return position.qty if position else 0
-
-
-def _closable(side: Side, open_quantity: int) -> int:
-    """How many units an order on `side` may close."""
-    return max(open_quantity, 0) if side is Side.SELL else max(-open_quantity, 0)
-
-
-def _sized(signal: Signal, strategy: Strategy | None, instrument: Resolution) -> int:
-    if strategy is None:
-        return signal.quantity
-    return size(
-        SizingMode(strategy.sizing_mode),
-        alert_quantity=signal.quantity,
-        value=strategy.sizing_value,
-        price=signal.price or signal.reference_price,
-        lot_size=instrument.lot_size,
-    )
-
-
-def _person_reasons(
-    signal: Signal, strategy: Strategy | None, connection: BrokerConnection, envelope: Envelope
-) -> tuple[list[str], list[str]]:
-    """Why a person must decide although the strategy may be AUTO; and mere warnings."""
-    reasons = [reason for reason in signal.person_reasons if reason != QUANTITY_MISSING]
-    warnings: list[str] = []
-    if strategy is None:
-        named = f"“{signal.strategy_name}”" if signal.strategy_name else "without a name"
-        reasons.append(f"The strategy {named} is not known here: add it in the admin for AUTO.")
-    elif strategy.archived or not strategy.enabled:
-        reasons.append(f"The strategy {strategy.name} is switched off.")
-    if stale := _stale(signal, envelope.received_at):
-        (warnings if connection.simulated else reasons).append(stale)
-    return reasons, warnings
-
-
-def _plan(
-    signal: Signal,
-    strategy: Strategy | None,
-    connection: BrokerConnection,
-    connection_problem: str,
-    envelope: Envelope,
-) -> _Plan:
-    reasons, warnings = _person_reasons(signal, strategy, connection, envelope)
-    instrument = resolve(signal.exchange, signal.tradingsymbol)
-    for problem in (connection_problem, instrument.problem):
-        if problem:
-            reasons.append(problem)
-    product = signal.product or (Product(strategy.default_product) if strategy else Product.MIS)
-    order_type = signal.order_type or (
-        OrderType(strategy.default_order_type) if strategy else OrderType.MARKET
-    )
-    quantity, reduce_only = signal.quantity, False
-    if signal.intent is Intent.EXIT:
-        reduce_only = True
-        closable = _closable(signal.side, _open_quantity(connection, instrument, product))
-        if signal.needs_quantity and closable:
-            quantity = closable
-            warnings.append(f"Quantity {closable} taken from the open position.")
-        elif not closable:
-            reasons.append("Nothing is open that this exit could close.")
-    else:
-        quantity = _sized(signal, strategy, instrument)
-        if quantity != signal.quantity and quantity:
-            warnings.append(f"Quantity {quantity} set by the strategy's sizing.")
-    if order_type.needs_price and signal.price is None:
-        reasons.append(f"A {order_type} order needs a price: fill it in.")
-    if order_type.needs_trigger and signal.trigger_price is None:
-        reasons.append(f"A {order_type} order needs a trigger price: fill it in.")
-    if quantity <= 0:
-        quantity = 0
-        reasons.append(QUANTITY_MISSING if signal.needs_quantity else "Fill in the quantity.")
-    if signal.gtt and order_type is not OrderType.LIMIT:
-        reasons.append("A GTT can only place a LIMIT order: choose LIMIT, or switch GTT off.")
-    return _Plan(
-        strategy=strategy,
-        connection=connection,
-        instrument=instrument,
-        quantity=quantity,
-        needs_quantity=quantity == 0,
-        product=product,
-        order_type=order_type,
-        reduce_only=reduce_only,
-        person_reasons=reasons,
-        warnings=warnings,
-    )
-
-
-def _cancel_unsent_entries(signal: Signal, plan: _Plan) -> list[int]:
+def _cancel_unsent_entries(signal: Signal, plan: Plan) -> list[int]:
     """An exit cancels its strategy's entries that are still here, rather than overtake them."""
     if plan.strategy is None:
         return []
@@ -286,7 +141,7 @@ def _cancel_unsent_entries(signal: Signal, plan: _Plan) -> list[int]:
     return cancelled
 
 
-def _expires_at(mode: Mode, plan: _Plan, envelope: Envelope) -> datetime | None:
+def _expires_at(mode: Mode, plan: Plan, envelope: Envelope) -> datetime | None:
     if mode is Mode.MANUAL:
         return waiting_expires_at(plan.instrument.exchange, envelope.received_at)
     if plan.connection.simulated or plan.strategy is None:
@@ -294,13 +149,8 @@ def _expires_at(mode: Mode, plan: _Plan, envelope: Envelope) -> datetime | None:
     return envelope.received_at + timedelta(seconds=plan.strategy.time_to_live_seconds)
 
 
-def _place_in_queue(signal: Signal, plan: _Plan, alert: Alert, envelope: Envelope) -> Order:
-    automatic = (
-        plan.strategy is not None
-        and plan.strategy.execution_mode == Mode.AUTO
-        and not plan.person_reasons
-    )
-    mode = Mode.AUTO if automatic else Mode.MANUAL
+def _place_in_queue(signal: Signal, plan: Plan, alert: Alert, envelope: Envelope) -> Order:
+    mode = Mode.AUTO if plan.automatic else Mode.MANUAL
     order = Order(
         alert=alert,
         strategy=plan.strategy,
@@ -329,28 +179,21 @@ def _place_in_queue(signal: Signal, plan: _Plan, alert: Alert, envelope: Envelop
         simulated=plan.connection.simulated,
         repaired=signal.repaired,
         warnings=[*signal.warnings, *plan.warnings, *_not_yet_said(plan, signal)],
-        set_aside_reason=_set_aside_reason(plan),
+        set_aside_reason=plan.set_aside_reason,
         created_at=envelope.received_at,
         expires_at=_expires_at(mode, plan, envelope),
     )
     return lifecycle.create(
         order,
-        Status.QUEUED if automatic else Status.WAITING,
+        Status.QUEUED if plan.automatic else Status.WAITING,
         actor="intake",
-        reason="AUTO strategy" if automatic else _set_aside_reason(plan) or "waits for a person",
+        reason="AUTO strategy" if plan.automatic else plan.set_aside_reason or "waits for a person",
         data={"alert_id": alert.pk},
     )
 
 
-def _not_yet_said(plan: _Plan, signal: Signal) -> list[str]:
+def _not_yet_said(plan: Plan, signal: Signal) -> list[str]:
     return [reason for reason in plan.person_reasons if reason not in signal.warnings]
-
-
-def _set_aside_reason(plan: _Plan) -> str:
-    """Why an AUTO strategy's order waits all the same."""
-    if plan.strategy is not None and plan.strategy.execution_mode == Mode.AUTO:
-        return " ".join(plan.person_reasons)
-    return ""
 
 
 def _store(signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: Envelope) -> Intake:
@@ -367,7 +210,7 @@ def _store(signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: 
     if key.kind == "BODY":
         window = strategy.dedupe_window_seconds if strategy else 30
         alert.dedupe_until = envelope.received_at + timedelta(seconds=window)
-    plan = _plan(signal, strategy, connection, problem, envelope)
+    plan = plan_order(signal, strategy, connection, problem, envelope)
     alert.outcome = Alert.Outcome.ACCEPTED
     cancelled = _cancel_unsent_entries(signal, plan) if plan.reduce_only else []
     if cancelled:
@@ -384,7 +227,7 @@ def _store(signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: 
     return Intake("accepted", alert.pk, order.pk, order.status, order.mode)
 
 
-def _remember_price(signal: Signal, plan: _Plan, envelope: Envelope) -> None:
+def _remember_price(signal: Signal, plan: Plan, envelope: Envelope) -> None:
     """An alert's price is news for paper orders that rest."""
     seen: Decimal | None = signal.reference_price or signal.price
     if seen is not None and not signal.delayed_feed:
@@ -395,6 +238,7 @@ def _remember_price(signal: Signal, plan: _Plan, envelope: Envelope) -> None:
             envelope.received_at,
             "alert",
         )
+        wake_workers()
 
 
 def accept(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Intake:

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 SENDERS = 6
 SLOTS_PER_ACCOUNT = 3
 _HEARTBEAT_SECONDS = 2.0
+_PAPER_SECONDS = 0.25  # without a wake-up; new prices ring the bell
 _HOUSEKEEPING_SECONDS = 5.0
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
 
@@ -107,11 +108,14 @@ class Worker:
 
     def _main_loop(self, doorbell: Doorbell) -> None:
         poll = settings.ST.WORKER_POLL_MS / 1000
-        due: dict[str, float] = {"beat": 0.0, "reconcile": 0.0, "housekeeping": 0.0}
+        due: dict[str, float] = {"beat": 0.0, "reconcile": 0.0, "housekeeping": 0.0, "paper": 0.0}
+        woken = True
         while not self._stopping.is_set():
             self._ring_senders()
             moment = time.monotonic()
-            self._guarded(self._follow_paper)
+            if woken or moment >= due["paper"]:
+                due["paper"] = moment + _PAPER_SECONDS
+                self._guarded(self._follow_paper)
             if moment >= due["beat"]:
                 due["beat"] = moment + _HEARTBEAT_SECONDS
                 self._guarded(self._beat)
@@ -122,7 +126,7 @@ class Worker:
                 due["housekeeping"] = moment + _HOUSEKEEPING_SECONDS
                 self._guarded(self._keep_house)
             close_old_connections()
-            doorbell.wait(poll)
+            woken = doorbell.wait(poll)
 
     def _guarded(self, step: Callable[[], object]) -> None:
         """Run one step; a failure is logged and the loop lives on."""
