@@ -1,5 +1,6 @@
 """Exact decimals: scaled integers in the database, Decimal in Python."""
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
@@ -33,7 +34,7 @@ class ScaledDecimalField(models.Field):
             errors.append(checks.Error("scale must be 0 to 8", obj=self, id="fields.E901"))
         return errors
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         if self.scale != DEFAULT_SCALE:
             kwargs["scale"] = self.scale
@@ -89,7 +90,7 @@ class ScaledDecimalField(models.Field):
         value = self.value_from_object(obj)
         return "" if value is None else str(value)
 
-    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override]
+    def formfield(self, **kwargs: Any) -> Any:
         defaults: dict[str, Any] = {
             "form_class": forms.DecimalField,
             "decimal_places": self.scale,

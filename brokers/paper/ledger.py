@@ -14,7 +14,7 @@ from trading.domain.position import FillRow, PositionState, fold
 from trading.domain.values import OrderType, Product, Side
 
 ZERO: Final = Decimal(0)
-_PAGE: Final = 100
+_PAGE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Min
+from django.db.models import Count, Min, Q
 
 from brokers import prices
-from brokers.models import LIVE_STATUSES, PaperAccount, PaperOrder, PriceTick
+from brokers.models import LIVE_STATUSES, UNFINISHED_STATUSES, PaperAccount, PaperOrder, PriceTick
 from brokers.paper import book, matching
 from brokers.paper.matching import Direction
 from brokers.port import BrokerStatus
@@ -25,14 +25,8 @@ TICKS_PER_CALL: Final = 200
 
 def advance(account_id: int, now: datetime) -> int:
     """Meet what is new, at most TICKS_PER_CALL prices; how many orders changed."""
-    pending = book.pending_ids(account_id)
-    start, next_expiry = _outlook(account_id)
-    settled = prices.settled_tick_id(start) if start is not None else 0
-    if not (
-        pending
-        or (start is not None and settled > start)
-        or (next_expiry is not None and next_expiry <= now)
-    ):
+    settled = _due(account_id, now)
+    if settled is None:
         return 0
     with write_transaction():
         account = (
@@ -45,17 +39,21 @@ def advance(account_id: int, now: datetime) -> int:
         return len(_complete(account, now) | _meet_prices(account, settled, now))
 
 
-def _outlook(account_id: int) -> tuple[int | None, datetime | None]:
-    """From which price on live orders have to be tested, and when the first of them expires.
-
-    (None, None) when nothing rests.
-    """
-    live = PaperOrder.objects.filter(account_id=account_id, status__in=LIVE_STATUSES)
-    found = live.aggregate(after=Min("after_tick"), expires=Min("expires_at"))
+def _due(account_id: int, now: datetime) -> int | None:
+    """Up to which price there is something to do; None when there is nothing, as mostly."""
+    unfinished = PaperOrder.objects.filter(account_id=account_id, status__in=UNFINISHED_STATUSES)
+    found = unfinished.aggregate(
+        pending=Count("id", filter=Q(status=BrokerStatus.PENDING)),
+        after=Min("after_tick"),
+        expires=Min("expires_at"),
+    )
     if found["after"] is None:
-        return None, None
+        return None
     cursor = PaperAccount.objects.values_list("tick_cursor", flat=True).get(pk=account_id)
-    return max(cursor, found["after"]), found["expires"]
+    start = max(cursor, found["after"])
+    settled = prices.settled_tick_id(start)
+    over = found["expires"] is not None and found["expires"] <= now
+    return settled if found["pending"] or over or settled > start else None
 
 
 def _complete(account: PaperAccount, now: datetime) -> set[int]:

@@ -172,6 +172,6 @@ def test_with_nothing_resting_nothing_is_written(broker, clock, django_assert_nu
     broker.place(request())
     know(clock, "1501", "1502")
     broker.advance(clock.now)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         assert broker.advance(clock.now) == 0
     assert PaperOrder.objects.count() == 1

@@ -100,9 +100,7 @@ def _first_answer(existing: IdempotentRequest, digest: str) -> FirstAnswer:
 
 
 def _still_running() -> ApiError:
-    return ApiError(
-        409, "still_running", f"The first request with this {HEADER} is still running."
-    )
+    return ApiError(409, "still_running", f"The first request with this {HEADER} is still running.")
 
 
 def finish(row: IdempotentRequest, response: Response) -> None:

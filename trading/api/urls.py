@@ -1,1 +1,40 @@
-urlpatterns = []
+"""Addresses under /api/, each with and without a trailing slash."""
+
+from typing import Any
+
+from django.urls import URLPattern, re_path
+
+from trading.api.views import about, orders, records, settings
+
+_ID = r"(?P<pk>[0-9]+)"
+
+
+def _address(pattern: str, view: Any, name: str) -> URLPattern:
+    return re_path(rf"^{pattern}/?$", view, name=f"api-{name}")
+
+
+urlpatterns = [
+    re_path(r"^$", about.Root.as_view(), name="api-root"),
+    _address("schema", about.Schema.as_view(), "schema"),
+    _address("docs", about.docs, "docs"),
+    _address("strategies", settings.StrategyList.as_view(), "strategies"),
+    _address(rf"strategies/{_ID}", settings.StrategyDetail.as_view(), "strategy"),
+    _address("risk-settings", settings.RiskSettingsList.as_view(), "risk-settings"),
+    _address(rf"risk-settings/{_ID}", settings.RiskSettingsDetail.as_view(), "risk-setting"),
+    _address("trading-state", settings.TradingStateView.as_view(), "trading-state"),
+    _address("orders", orders.OrderList.as_view(), "orders"),
+    _address("orders/queue", orders.OrderQueue.as_view(), "orders-queue"),
+    _address(rf"orders/{_ID}", orders.OrderDetail.as_view(), "order"),
+    _address(rf"orders/{_ID}/events", orders.OrderEvents.as_view(), "order-events"),
+    _address(rf"orders/{_ID}/status", orders.OrderStatus.as_view(), "order-status"),
+    _address(rf"orders/{_ID}/execute", orders.OrderExecute.as_view(), "order-execute"),
+    _address(rf"orders/{_ID}/cancel", orders.OrderCancel.as_view(), "order-cancel"),
+    _address(rf"orders/{_ID}/retry", orders.OrderRetry.as_view(), "order-retry"),
+    _address(rf"orders/{_ID}/resolve", orders.OrderResolve.as_view(), "order-resolve"),
+    _address(rf"orders/{_ID}/modify", orders.OrderModify.as_view(), "order-modify"),
+    _address("alerts", records.AlertList.as_view(), "alerts"),
+    _address(rf"alerts/{_ID}", records.AlertDetail.as_view(), "alert"),
+    _address("positions", records.PositionList.as_view(), "positions"),
+    _address("trades", records.TradeList.as_view(), "trades"),
+    re_path(r"^", about.Unknown.as_view(), name="api-unknown"),
+]

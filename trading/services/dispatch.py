@@ -27,7 +27,7 @@ from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
 from trading.domain.order import Status
-from trading.domain.values import OrderType, Product, Side, TradingStateName, Validity
+from trading.domain.values import OrderType, Product, Side, TradingStateName, Validity, Variety
 from trading.models import Order, OrderAttempt
 from trading.services import lifecycle, limiter, reconcile, updates
 from trading.services.attempts import WORKER, close_attempt, mark_unknown
@@ -59,7 +59,7 @@ def request_of(order: Order, attempt: OrderAttempt) -> OrderRequest:
         price=order.price if order_type.needs_price else None,
         trigger_price=_trigger_of(order, order_type),
         market_protection=order.strategy.market_protection if order.strategy else Decimal(-1),
-        variety=attempt.variety,
+        variety=Variety(attempt.variety),
         reference_price=order.reference_price or order.price,
         multiplier=order.multiplier,
     )
@@ -166,7 +166,7 @@ def _reload_if_ours(claim: Claim) -> None:
 
 
 def _sent(claim: Claim, placed: Placed) -> Order:
-    data = {"attempt": claim.attempt.number}
+    data: dict[str, object] = {"attempt": claim.attempt.number}
     if placed.anomaly:
         data["anomaly"] = placed.anomaly
     with write_transaction():

@@ -76,7 +76,10 @@ def _working(order: Order) -> list[_Working]:
         .annotate(open_qty=Sum("qty") - Sum("filled_qty"))
         .order_by()
     )
-    return [_Working(*row[:5], quantity=int(row[5] or 0)) for row in rows]
+    return [
+        _Working(exchange, tradingsymbol, product, side, reduce_only, int(open_qty or 0))
+        for exchange, tradingsymbol, product, side, reduce_only, open_qty in rows
+    ]
 
 
 def snapshot_for(

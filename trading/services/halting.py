@@ -27,9 +27,9 @@ def _orders_of(
     scope: StateScope, connection_id: int | None, strategy_id: int | None
 ) -> QuerySet[Order]:
     orders = Order.objects.all()
-    if scope is StateScope.ACCOUNT:
+    if scope is StateScope.ACCOUNT and connection_id is not None:
         return orders.filter(connection_id=connection_id)
-    if scope is StateScope.STRATEGY:
+    if scope is StateScope.STRATEGY and strategy_id is not None:
         return orders.filter(strategy_id=strategy_id)
     return orders
 

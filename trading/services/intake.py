@@ -14,6 +14,7 @@ from trading.domain.order import Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.signal import (
     DedupeKey,
+    DedupeKind,
     Signal,
     client_order_id,
     dedupe_key,
@@ -263,7 +264,7 @@ def accept(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Int
 
 def ignore(envelope: Envelope, code: str, fields: dict[str, Any]) -> Intake:
     """Store a message that is understood and not wanted; the same again is counted on it."""
-    key = DedupeKey(f"I:{envelope.digest}", "BODY")
+    key = DedupeKey(f"I:{envelope.digest}", DedupeKind.BODY)
     first = _holder(key, envelope.received_at)
     if first is None:
         alert = _new_alert(

@@ -70,6 +70,9 @@ def _r_multiple(entry: Order, piece: Closed) -> Decimal | None:
 
 def _store_closed(pieces: Iterable[Closed], order: Order) -> None:
     for piece in pieces:
+        assert piece.entry_order_id is not None
+        assert piece.opened_at is not None
+        assert piece.closed_at is not None
         entry = Order.objects.get(pk=piece.entry_order_id)
         ClosedTrade.objects.create(
             entry_order=entry,

@@ -6,7 +6,7 @@ from typing import Any
 
 from brokers.errors import BrokerError, NotSent, Refused
 from brokers.port import Broker
-from trading.domain.values import OrderType, Validity
+from trading.domain.values import OrderType, Validity, Variety
 from trading.models import Order
 from trading.services import lifecycle, updates
 from trading.services.errors import Conflict
@@ -40,7 +40,7 @@ def send(order: Order, broker: Broker) -> None:
     """Ask the broker for the modification that `order` carries. The book is read afterwards."""
     asked = order.modification or {}
     try:
-        broker.modify(order.broker_order_id, variety=order.variety, **_values(asked))
+        broker.modify(order.broker_order_id, variety=Variety(order.variety), **_values(asked))
     except NotSent as error:
         logger.info("modification of order %s not sent yet: %s", order.pk, error.message)
         return

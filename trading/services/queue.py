@@ -1,9 +1,10 @@
 """What a person does with orders: edit, execute, cancel, restore, retry, resolve, modify."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from brokers.accounts import session_of
@@ -34,7 +35,9 @@ def get(order_id: int) -> Order:
 
 def shape_errors(order: Order | Mapping[str, Any]) -> dict[str, list[str]]:
     """What makes the fields no order, by field, with the fix."""
-    value = order.get if isinstance(order, Mapping) else lambda name: getattr(order, name)
+    value: Callable[[str], Any] = (
+        order.__getitem__ if isinstance(order, Mapping) else partial(getattr, order)
+    )
     errors: dict[str, list[str]] = {}
     order_type = OrderType(value("order_type"))
     price, trigger, quantity = value("price"), value("trigger_price"), value("qty")

@@ -20,6 +20,7 @@ from brokers.registry import broker_for
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import WORKING, Status
+from trading.domain.values import Variety
 from trading.models import Order, OrderAttempt, WorkerHeartbeat
 from trading.services import lifecycle, modifications, updates
 from trading.services.attempts import close_attempt, mark_unknown, tags_of
@@ -201,7 +202,7 @@ def send_cancels(connection: BrokerConnection, broker: Broker) -> None:
     for order in pending:
         try:
             if order.broker_order_id:
-                broker.cancel(order.broker_order_id, variety=order.variety)
+                broker.cancel(order.broker_order_id, variety=Variety(order.variety))
             else:
                 broker.cancel_trigger(order.broker_trigger_id)
         except BrokerError as error:

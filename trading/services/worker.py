@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 
 from django.conf import settings
@@ -104,7 +105,7 @@ class Worker:
         """What was in flight is settled before anything new is claimed."""
         reconcile.recover_lost_leases()
         for account in self._accounts():
-            self._guarded(lambda account=account: reconcile.reconcile_account(account))
+            self._guarded(partial(reconcile.reconcile_account, account))
 
     def _main_loop(self, doorbell: Doorbell) -> None:
         poll = settings.ST.WORKER_POLL_MS / 1000
@@ -155,7 +156,7 @@ class Worker:
         busy = set(live.values_list("connection_id", flat=True).distinct())
         for account in self._accounts():
             if account.pk in busy:
-                self._guarded(lambda account=account: reconcile.reconcile_account(account))
+                self._guarded(partial(reconcile.reconcile_account, account))
 
     def _follow_paper(self) -> None:
         """Cancels at once; paper's resting orders against each new price."""

@@ -146,7 +146,7 @@ class Command(BaseCommand):
             "  or by hand:",
             f"    curl -X POST {address}/webhook/tradingview \\",
             "      -H 'Content-Type: application/json' \\",
-            "      -H \"X-SigmaTrader-Secret: $(sed -n "
+            '      -H "X-SigmaTrader-Secret: $(sed -n '
             f"'s/^ST_TRADINGVIEW_WEBHOOK_SECRET=//p' {shlex.quote(str(secrets_file))})\" \\",
             f"      -d '{json.dumps(body)}'",
         ]

@@ -1,0 +1,1 @@
+"""The calls of the API: each translates HTTP and calls one service."""
