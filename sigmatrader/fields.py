@@ -81,7 +81,11 @@ class ScaledDecimalField(models.Field):
 
     def validate(self, value: Any, model_instance: Any) -> None:
         super().validate(value, model_instance)
-        if value is not None and value != value.quantize(self._quantum):
+        if value is None:
+            return
+        if abs(value) * self._factor > _BIGINT_MAX:
+            raise exceptions.ValidationError("The number is too large.", code="max_value")
+        if value != value.quantize(self._quantum):
             raise exceptions.ValidationError(
                 f"At most {self.scale} decimals, please.", code="max_decimals"
             )

@@ -31,6 +31,12 @@ def test_too_many_decimals_are_refused_by_validation() -> None:
         field.clean(Decimal("1.00005"), None)
 
 
+@pytest.mark.parametrize("value", ["1e30", "-1e30", "1e999"])
+def test_a_number_beyond_the_column_is_said_by_validation(value: str) -> None:
+    with pytest.raises(ValidationError, match="too large"):
+        field.clean(value, None)
+
+
 def test_a_number_beyond_the_column_is_refused() -> None:
     with pytest.raises(ValidationError):
         field.get_prep_value(Decimal(10) ** 16)

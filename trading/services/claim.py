@@ -149,13 +149,13 @@ def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) 
 
 
 def _deny(order: Order, decision: Decision, now: datetime) -> None:
-    reasons = [check.message for check in decision.checks if check.verdict == "DENY"]
+    why = "; ".join(reason.rstrip(".") for reason in decision.reasons) + "."
     lifecycle.transition(
         order,
         Status.REJECTED_RISK,
         actor="risk",
-        reason=" ".join(reasons),
-        changes={"risk": decision.as_json(now), "error_message": " ".join(reasons)},
+        reason=why,
+        changes={"risk": decision.as_json(now), "error_message": why},
         data={"outcome": "DENY"},
     )
 

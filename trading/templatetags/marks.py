@@ -1,5 +1,8 @@
 """Small marks of the pages: icons, and badges that say a thing in a word."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -9,8 +12,11 @@ from risk.engine.denials import Code
 from trading.domain.order import Status
 from trading.domain.values import Side
 from trading.models import Order
+from trading.templatetags.money import NOTHING, pnl, pnl_class, price
 
 register = template.Library()
+
+_WIDTH, _HEIGHT = 200, 36
 
 _TONES: dict[str, str] = {
     Status.WAITING: "wait",
@@ -105,3 +111,43 @@ def check_text(code: str) -> str:
 def spaced(word: str) -> str:
     """A code as words: no_open_position → no open position."""
     return str(word).replace("_", " ")
+
+
+@register.filter
+def check_amount(value: object) -> str:
+    """A limit or value as a risk check keeps it: a number, a word, or on and off."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = str(value)
+    return price(text).removesuffix(".00") if price(text) != NOTHING else text
+
+
+@register.simple_tag
+def sparkline(values: Sequence[Decimal | float]) -> SafeString | str:
+    """A line through the values, with a line at zero; nothing for fewer than two."""
+    if len(values) < 2:
+        return ""
+    numbers = [float(value) for value in values]  # for drawing alone
+    low, high = min(*numbers, 0.0), max(*numbers, 0.0)
+    span = (high - low) or 1.0
+    step = _WIDTH / (len(numbers) - 1)
+    points = " ".join(
+        f"{place * step:.1f},{_HEIGHT * (high - number) / span:.1f}"
+        for place, number in enumerate(numbers)
+    )
+    zero = f"{_HEIGHT * high / span:.1f}"
+    return format_html(
+        '<svg class="spark spark-{}" viewBox="0 -2 {} {}" preserveAspectRatio="none" role="img" '
+        'aria-label="P&amp;L over {} trades, from {} to {}">'
+        '<line x1="0" y1="{}" x2="{}" y2="{}"/><polyline points="{}"/></svg>',
+        pnl_class(numbers[-1]),
+        _WIDTH,
+        _HEIGHT + 4,
+        len(numbers) - 1,
+        pnl(low),
+        pnl(high),
+        zero,
+        _WIDTH,
+        zero,
+        points,
+    )

@@ -6,7 +6,6 @@ from typing import Any
 from django.db import Error as DatabaseFault
 from django.http import HttpResponse, JsonResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -29,19 +28,8 @@ _STATUS_CODES = {
     "rejected": 422,
     "conflict": 409,
 }
+_ANSWERS = (200, 201, 400, 401, 403, 409, 411, 413, 415, 422, 429, 503)
 _ANY_OBJECT = {"type": "object", "additionalProperties": True}
-
-
-class _JsonAlone(BaseContentNegotiation):
-    """The answer is JSON whatever the request would like; the query string isn't read."""
-
-    def select_parser(self, request: Request, parsers: Any) -> None:
-        return None
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return JSONRenderer(), JSONRenderer.media_type
 
 
 class TradingViewWebhook(APIView):
@@ -50,7 +38,6 @@ class TradingViewWebhook(APIView):
     authentication_classes = ()
     permission_classes = ()
     parser_classes = ()
-    content_negotiation_class = _JsonAlone
     http_method_names = ["post"]
 
     @extend_schema(
@@ -58,9 +45,7 @@ class TradingViewWebhook(APIView):
         tags=["webhook"],
         auth=[],
         request={"application/json": _ANY_OBJECT},
-        responses=dict.fromkeys(
-            (200, 201, 400, 401, 403, 409, 413, 415, 422, 429, 503), _ANY_OBJECT
-        ),
+        responses=dict.fromkeys(_ANSWERS, _ANY_OBJECT),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store an alert and its order, or say why not."""
@@ -71,6 +56,12 @@ class TradingViewWebhook(APIView):
         except (Busy, DatabaseFault, CryptoError, OSError) as error:
             logger.error("an alert could not be stored: %s: %s", type(error).__name__, error)
             return _try_again()
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        """The answer is JSON whatever the request would like; the query string isn't read."""
+        return JSONRenderer(), JSONRenderer.media_type
 
     def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return _refused(Refusal(405, "method_not_allowed", {"method": ["Use POST."]}))

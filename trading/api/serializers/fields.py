@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -76,6 +77,7 @@ class WordField(serializers.ChoiceField):
     """One of a closed list of words; a refusal names them all."""
 
     def __init__(self, words: type[StrEnum], **kwargs: Any) -> None:
+        self.words = words
         names = [word.value for word in words]
         message = f"Use one of {', '.join(names)}."
         super().__init__(
@@ -83,6 +85,18 @@ class WordField(serializers.ChoiceField):
             error_messages={"invalid_choice": message, "null": message, "required": message},
             **kwargs,
         )
+
+
+class _WordSchema(OpenApiSerializerFieldExtension):
+    """Each list of words is one component of the schema, under its own name."""
+
+    target_class = WordField
+
+    def get_name(self) -> str:
+        return str(self.target.words.__name__)
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": [word.value for word in self.target.words]}
 
 
 @extend_schema_field({"type": "string", "nullable": True})

@@ -1,5 +1,6 @@
 """Orders, their events, and what can be asked of them."""
 
+from enum import StrEnum
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -17,7 +18,7 @@ from trading.api.serializers.fields import (
     WordField,
 )
 from trading.domain.order import Status
-from trading.domain.values import OrderType, Product, Validity
+from trading.domain.values import Mode, OrderType, Origin, Product, Side, Validity, Variety
 from trading.models import Order, OrderEvent
 
 _TEXT = {"type": "string"}
@@ -47,6 +48,20 @@ _RISK_SCHEMA: dict[str, Any] = {
 }
 
 
+class QueueStatus(StrEnum):
+    """Where a person may put an order that was never sent."""
+
+    WAITING = "WAITING"
+    CANCELLED = "CANCELLED"
+
+
+class Placement(StrEnum):
+    """What a person may say of an order whose outcome is unknown."""
+
+    NOT_PLACED = "NOT_PLACED"
+    PLACED = "PLACED"
+
+
 @extend_schema_field(_RISK_SCHEMA)
 class RiskField(serializers.JSONField):
     """The decision as it is stored on the order."""
@@ -62,6 +77,14 @@ class OrderSerializer(ModelSerializer):
 
     alert_id = serializers.IntegerField(read_only=True, allow_null=True)
     strategy_id = serializers.IntegerField(read_only=True, allow_null=True)
+    side = WordField(Side, read_only=True)
+    order_type = WordField(OrderType, read_only=True)
+    product = WordField(Product, read_only=True)
+    validity = WordField(Validity, read_only=True)
+    variety = WordField(Variety, read_only=True)
+    status = WordField(Status, read_only=True)
+    mode = WordField(Mode, read_only=True)
+    origin = WordField(Origin, read_only=True)
     retry_of = serializers.IntegerField(source="retry_of_id", read_only=True, allow_null=True)
     connection = ConnectionField(read_only=True)
     connection_id = serializers.IntegerField(read_only=True)
@@ -178,10 +201,7 @@ class OrderModifySerializer(InputSerializer):
 class OrderStatusSerializer(InputSerializer):
     """CANCELLED takes a waiting order out of the queue, WAITING puts it back."""
 
-    status = serializers.ChoiceField(
-        choices=[Status.CANCELLED.value, Status.WAITING.value],
-        error_messages={"invalid_choice": "Use CANCELLED or WAITING."},
-    )
+    status = WordField(QueueStatus)
 
 
 class OrderExecuteSerializer(InputSerializer):
@@ -194,10 +214,7 @@ class OrderExecuteSerializer(InputSerializer):
 class OrderResolveSerializer(InputSerializer):
     """What became of an order whose outcome is unknown, and how you know."""
 
-    outcome = serializers.ChoiceField(
-        choices=["NOT_PLACED", "PLACED"],
-        error_messages={"invalid_choice": "Use NOT_PLACED or PLACED."},
-    )
+    outcome = WordField(Placement)
     broker_order_id = serializers.RegexField(
         r"^[A-Za-z0-9_-]*$",
         required=False,

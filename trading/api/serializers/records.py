@@ -14,8 +14,9 @@ from trading.api.serializers.fields import (
     WordField,
 )
 from trading.api.serializers.orders import TextsField
-from trading.domain.values import StateScope, TradingStateName
+from trading.domain.values import Product, Side, StateScope, TradingStateName
 from trading.models import Alert, ClosedTrade, Position, Strategy
+from trading.models.alert import AlertOutcome
 
 
 class AlertSerializer(ModelSerializer):
@@ -23,6 +24,8 @@ class AlertSerializer(ModelSerializer):
 
     received_at = UtcField(read_only=True)
     bar_time = UtcField(read_only=True, allow_null=True)
+    action = serializers.CharField(read_only=True, help_text="BUY, SELL, or empty if unread.")
+    outcome = WordField(AlertOutcome, read_only=True)
     strategy_id = serializers.IntegerField(read_only=True, allow_null=True)
     order_id = serializers.IntegerField(read_only=True, allow_null=True)
     errors = serializers.DictField(
@@ -63,6 +66,7 @@ class PositionSerializer(ModelSerializer):
 
     symbol = serializers.SerializerMethodField(help_text="With its exchange, as orders show it.")
     tradingsymbol = serializers.CharField(source="symbol", read_only=True)
+    product = WordField(Product, read_only=True)
     connection = ConnectionField(read_only=True)
     average_price = MoneyField(source="avg_price", read_only=True)
     unrealised = MoneyField(read_only=True)
@@ -96,6 +100,7 @@ class TradeSerializer(ModelSerializer):
     symbol = serializers.SerializerMethodField(help_text="With its exchange, as orders show it.")
     tradingsymbol = serializers.CharField(source="symbol", read_only=True)
     strategy_id = serializers.IntegerField(read_only=True, allow_null=True)
+    side = WordField(Side, read_only=True)
     connection = ConnectionField(read_only=True)
     entry_order_id = serializers.IntegerField(read_only=True)
     exit_order_id = serializers.IntegerField(read_only=True)
