@@ -100,6 +100,14 @@ def test_every_page_is_linked_from_another():
     assert [page.name for page in PAGES[1:] if page not in linked] == []
 
 
+def test_every_table_stands_in_the_overview():
+    page = (ROOT / "docs/schema.md").read_text()
+    overview, _, tables = page.partition("<!-- generated: tables -->")
+    names = re.findall(r"^### (\w+)$", tables, re.MULTILINE)
+    assert len(names) > 15
+    assert sorted(re.findall(r"\]\(#(\w+)\)", overview)) == sorted(names)
+
+
 def test_decisions_are_numbered_and_have_their_three_parts():
     pages = sorted((ROOT / "docs/decisions").glob("*.md"))
     assert [page.name[:4] for page in pages] == [f"{n:04}" for n in range(1, len(pages) + 1)]

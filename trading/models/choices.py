@@ -5,8 +5,18 @@ from enum import StrEnum
 from django.db import models
 
 
+_ABBREVIATIONS = frozenset(
+    {"AMO", "CNC", "GTT", "IOC", "MIS", "MTF", "NRML", "SL", "SL-M", "TTL", "amo", "gtt"}
+)
+
+
+def _label(word: str) -> str:
+    return word.upper() if word in _ABBREVIATIONS else word.replace("_", " ").capitalize()
+
+
 def choices(words: type[StrEnum]) -> list[tuple[str, str]]:
-    return [(word.value, word.value.replace("_", " ").capitalize()) for word in words]
+    """The words with the labels that forms show."""
+    return [(word.value, _label(word.value)) for word in words]
 
 
 def one_of(field: str, words: type[StrEnum], name: str) -> models.CheckConstraint:

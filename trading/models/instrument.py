@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from django.db import models
 
 from sigmatrader.fields import ScaledDecimalField
@@ -14,9 +16,9 @@ class Instrument(models.Model):
     segment = models.CharField(max_length=32, blank=True)
     expiry = models.DateField(null=True, blank=True)
     strike = ScaledDecimalField(null=True, blank=True)
-    tick_size = ScaledDecimalField(default="0.05")
+    tick_size = ScaledDecimalField(default=Decimal("0.05"))
     lot_size = models.PositiveIntegerField(default=1)
-    multiplier = ScaledDecimalField(default=1)
+    multiplier = ScaledDecimalField(default=Decimal(1))
     search_key = models.CharField(
         max_length=128, help_text="The symbol's letters and digits alone, upper case."
     )

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -74,7 +76,7 @@ class Strategy(models.Model):
         help_text="When the alert does not say: MIS intraday, CNC delivery, NRML derivatives.",
     )
     market_protection = ScaledDecimalField(
-        default=-1,
+        default=Decimal(-1),
         help_text="For live MARKET and SL-M orders: -1 automatic, or a percentage up to 100.",
     )
     off_hours = models.CharField(

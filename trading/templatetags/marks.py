@@ -123,7 +123,7 @@ def check_amount(value: object) -> str:
 
 
 @register.simple_tag
-def sparkline(values: Sequence[Decimal | float]) -> SafeString | str:
+def sparkline(values: Sequence[Decimal]) -> SafeString | str:
     """A line through the values, with a line at zero; nothing for fewer than two."""
     if len(values) < 2:
         return ""

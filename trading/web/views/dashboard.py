@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -74,7 +75,7 @@ class Book:
     """Today's profit and loss of the paper or the live accounts, and how it came about."""
 
     figures: ProfitAndLoss
-    curve: list[float]
+    curve: list[Decimal]
 
 
 def _books(today: datetime) -> list[Book]:
@@ -83,12 +84,9 @@ def _books(today: datetime) -> list[Book]:
     return [
         Book(
             selectors.profit_and_loss(today, simulated=simulated),
-            [
-                float(total)  # for drawing alone
-                for total in analytics.running_total(
-                    analytics.search_trades(simulated=simulated).filter(closed_at__gte=today)
-                )
-            ],
+            analytics.running_total(
+                analytics.search_trades(simulated=simulated).filter(closed_at__gte=today)
+            ),
         )
         for simulated in ((False, True) if has_live else (True,))
     ]

@@ -1,0 +1,181 @@
+// What HTMX alone can't do: theme, copying, toasts, running ages, merging the queue, a lost server.
+// Every page works without this file.
+
+const root = document.documentElement;
+root.dataset.script = "";
+
+const LOST_AFTER = 2; // failed polls in a row
+const TOAST_MS = 6000;
+
+// -- theme -----------------------------------------------------------------------------------
+
+const THEMES = ["auto", "light", "dark"];
+
+function showTheme() {
+  const name = document.querySelector("[data-theme-name]");
+  if (name) name.textContent = `Theme: ${root.dataset.theme}. Change`;
+}
+
+function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length];
+  root.dataset.theme = next;
+  localStorage.setItem("theme", next);
+  showTheme();
+}
+
+// -- toasts ----------------------------------------------------------------------------------
+
+const toasts = document.getElementById("toasts");
+
+function fade(toast) {
+  if (toast.classList.contains("toast-error") || toast.dataset.fading) return;
+  toast.dataset.fading = "yes";
+  setTimeout(() => toast.remove(), TOAST_MS);
+}
+
+function say(text) {
+  const toast = document.createElement("div");
+  toast.className = "toast toast-error";
+  toast.setAttribute("role", "alert");
+  const words = document.createElement("p");
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.className = "btn btn-plain";
+  close.type = "button";
+  close.dataset.dismiss = "";
+  close.textContent = "Dismiss";
+  toast.append(words, close);
+  toasts.append(toast);
+}
+
+// -- copying ---------------------------------------------------------------------------------
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    const range = document.createRange();
+    range.selectNodeContents(source);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    document.execCommand("copy");
+  }
+  const label = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE);
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("themeSwitch" in button.dataset) nextTheme();
+  if ("dismiss" in button.dataset) button.closest(".toast").remove();
+  if (button.dataset.copy) copy(button);
+});
+
+// -- ages and times left ---------------------------------------------------------------------
+
+function span(seconds) {
+  const s = Math.max(Math.floor(seconds), 0);
+  const two = (n) => String(n).padStart(2, "0");
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} m ${two(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} m`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+setInterval(() => {
+  if (document.hidden) return;
+  for (const time of document.querySelectorAll("time[data-count]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const text = span(time.dataset.count === "up" ? seconds : -seconds);
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 1000);
+
+// -- the queue: rows are renewed one by one, and none moves or is taken away under the pointer -
+
+function isBusy(row) {
+  return "busy" in row.dataset || row.contains(document.activeElement) || row.querySelector(".htmx-request");
+}
+
+function merge(live, html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  const seen = new Set();
+  for (const list of fresh.querySelectorAll("ol")) {
+    for (const row of list.querySelectorAll(":scope > li")) {
+      seen.add(row.id);
+      const old = document.getElementById(row.id);
+      if (!old) {
+        const added = document.importNode(row, true);
+        document.getElementById(list.id).append(added);
+        htmx.process(added);
+      } else if (old.dataset.v !== row.dataset.v && !isBusy(old)) {
+        const renewed = document.importNode(row, true);
+        old.replaceWith(renewed);
+        htmx.process(renewed);
+      }
+    }
+  }
+  for (const row of live.querySelectorAll("li[data-row]")) {
+    const ended = row.classList.contains("qrow-ended");
+    if (!seen.has(row.id) && !ended && !isBusy(row)) {
+      htmx.ajax("GET", row.dataset.row, { target: row, swap: "outerHTML" });
+    }
+  }
+  live.dataset.v = fresh.querySelector("[data-token]").dataset.token;
+}
+
+// -- HTMX: polls carry what they know, rest while hidden, and say when the server is lost ------
+
+let failures = 0;
+
+const isPoll = (detail) =>
+  detail.requestConfig?.triggeringEvent === undefined && detail.requestConfig?.verb === "get";
+
+function setLost(lost) {
+  root.toggleAttribute("data-lost", lost);
+  document.getElementById("lost").hidden = !lost;
+  for (const button of document.querySelectorAll("button[data-needs-server]")) button.disabled = lost;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (isPoll(event.detail) && document.hidden) event.preventDefault();
+});
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const { elt, parameters, verb } = event.detail;
+  const own = elt.hasAttribute("hx-trigger") && !event.detail.path.includes("?v=");
+  if (verb === "get" && own && elt.dataset.v) parameters.set("v", elt.dataset.v);
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, target } = event.detail;
+  if (xhr.responseURL.includes("/accounts/login/")) {
+    event.detail.shouldSwap = false;
+    location.reload();
+  } else if (xhr.status === 200 && event.detail.elt.hasAttribute("data-merge")) {
+    event.detail.shouldSwap = false;
+    merge(target, xhr.responseText);
+  }
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { detail } = event;
+  if (detail.successful) {
+    failures = 0;
+    if (root.hasAttribute("data-lost")) setLost(false);
+  } else if (isPoll(detail)) {
+    failures += 1;
+    if (failures >= LOST_AFTER) setLost(true);
+  } else {
+    const status = detail.xhr?.status;
+    say(status ? `The server answered ${status}. Load the page again to see how things stand.`
+      : "The server doesn't answer. Look at the order before you press again.");
+  }
+});
+
+new MutationObserver(() => toasts.querySelectorAll(".toast").forEach(fade)).observe(toasts, { childList: true });
+toasts.querySelectorAll(".toast").forEach(fade);
+showTheme();
