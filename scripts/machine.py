@@ -45,6 +45,7 @@ def provide() -> None:
     needs = (
         (_have_postgres, "a PostgreSQL server", ("postgresql",)),
         (programs.find_chromium, "Chromium", ("chromium", "fonts-dejavu-core")),
+        (programs.check_browser_driver, "the browser driver's library", ("libatomic1",)),
     )
     for look, what, packages in needs:
         try:

@@ -81,7 +81,7 @@ def _meet_prices(account: PaperAccount, settled: int, now: datetime) -> set[int]
     cursor = settled if all_met else ticks[-1].pk
     if cursor > account.tick_cursor:
         PaperAccount.objects.filter(pk=account.pk).update(tick_cursor=cursor)
-    if True:
+    if all_met:
         changed |= _end_day(live, now)
     return changed
 

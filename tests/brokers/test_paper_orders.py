@@ -32,6 +32,14 @@ def test_the_same_tag_again_gives_the_first_order_and_no_second(broker):
     assert position.quantity == 10
 
 
+def test_the_same_tag_again_does_not_wake_an_order_that_ended(broker):
+    wanted = limit("1400")
+    order_id = placed(broker, wanted).order_id
+    broker.cancel(order_id, variety=Variety.REGULAR)
+    assert broker.place(wanted).order_id == order_id
+    assert broker.order(order_id).status is BrokerStatus.CANCELLED
+
+
 def test_a_tag_belongs_to_its_account(broker):
     other = PaperBroker(BrokerConnection.objects.create(name="second"))
     wanted = request(quantity=10)
@@ -87,6 +95,13 @@ def test_resting_orders_block_their_margin_until_they_are_cancelled(broker):
     assert broker.margins().used == Decimal(28_000)
     broker.cancel(report.order_id, variety=Variety.REGULAR)
     assert broker.margins().used == 0
+
+
+def test_resting_orders_leave_less_for_the_next(broker):
+    placed(broker, limit("1400", quantity=600, product=Product.CNC))
+    report = placed(broker, limit("1400", quantity=115, product=Product.CNC))
+    assert report.status is BrokerStatus.REJECTED
+    assert "required ₹161000.00, available ₹160000.00" in report.message
 
 
 def test_delivery_that_is_not_held_cannot_be_sold(broker):
@@ -203,6 +218,17 @@ def test_a_modified_order_that_can_trade_does_so_at_once(broker):
     broker.modify(order_id, variety=Variety.REGULAR, price=Decimal(1505))
     report = broker.order(order_id)
     assert (report.status, report.average_price) == (BrokerStatus.COMPLETE, Decimal(1500))
+
+
+def test_a_modified_order_meets_the_price_of_now_and_not_that_of_its_arrival(broker, market):
+    fields = {"order_type": OrderType.LIMIT, "price": Decimal(800)}
+    wanted = OrderRequest(
+        "STAG", "NSE", "SBIN", Side.BUY, 1, reference_price=Decimal(850), **fields
+    )
+    order_id = placed(broker, wanted).order_id
+    market.trade_at("820", symbol="SBIN", source="alert")
+    broker.modify(order_id, variety=Variety.REGULAR, price=Decimal(830))
+    assert broker.order(order_id).average_price == Decimal(820)
 
 
 def test_a_limit_order_can_become_a_market_or_a_stop_order(broker, market):

@@ -31,6 +31,15 @@ def test_a_price_from_before_the_order_does_not_fill_it(broker, clock):
     assert broker.order(order_id).status is BrokerStatus.OPEN
 
 
+def test_a_price_from_between_two_orders_fills_the_first_alone(broker, clock):
+    first = broker.place(limit("1400")).order_id
+    know(clock, "1399", "1500")
+    second = broker.place(limit("1400")).order_id
+    assert broker.advance(clock.now) == 1
+    assert broker.order(first).status is BrokerStatus.COMPLETE
+    assert broker.order(second).status is BrokerStatus.OPEN
+
+
 def test_every_price_is_met_in_its_order(broker, clock):
     stop = broker.place(request(Side.BUY, order_type=OrderType.SL_M, trigger_price=Decimal(1510)))
     rest = broker.place(limit("1400"))

@@ -55,3 +55,12 @@ def test_the_newest_postgresql_is_taken(monkeypatch, tmp_path):
     monkeypatch.setattr(programs, "POSTGRES_FOLDERS", ())
     with pytest.raises(programs.ProgramMissing, match="apt-get install postgresql"):
         programs.find_postgres()
+
+
+def test_a_driver_without_its_library_says_which_one(monkeypatch, tmp_path):
+    driver = tmp_path / "node"
+    driver.write_text("#!/bin/sh\necho 'libatomic.so.1: cannot open' >&2\nexit 127\n")
+    driver.chmod(0o755)
+    monkeypatch.setattr(programs, "compute_driver_executable", lambda: (str(driver), ""))
+    with pytest.raises(programs.ProgramMissing, match=r"libatomic\.so\.1.*apt-get install"):
+        programs.check_browser_driver()

@@ -1,4 +1,4 @@
-"""Finds the programs that the tests need beside Python: a PostgreSQL server and Chromium."""
+"""Finds what the tests need beside Python: a PostgreSQL server, Chromium, what drives it."""
 
 import os
 import re
@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+from playwright._impl._driver import compute_driver_executable
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 POSTGRES_FOLDERS = (
@@ -72,3 +74,14 @@ def find_chromium() -> Path:
         f"No browser was found in PATH ({', '.join(CHROMIUM_NAMES)}). "
         "Install one, for example: sudo apt-get install chromium"
     )
+
+
+def check_browser_driver() -> None:
+    """Playwright brings the program that drives a browser, but not that program's libraries."""
+    program = compute_driver_executable()[0]
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise ProgramMissing(
+            f"The browser's driver does not run: {answer.stderr.strip()}. "
+            "Install the library, for example: sudo apt-get install libatomic1"
+        )

@@ -24,8 +24,9 @@ def post(client):
 
     def send(body, content_type="application/json", address="52.89.214.238", url=URL, **more):
         raw = json.dumps(body).encode() if isinstance(body, dict) else body
+        # The client leaves the type out when the body is empty.
         return client.generic(
-            "POST", url, raw, content_type=content_type, REMOTE_ADDR=address, **more
+            "POST", url, raw, CONTENT_TYPE=content_type, REMOTE_ADDR=address, **more
         )
 
     return send

@@ -43,6 +43,8 @@ class Unreadable:
     def read(self, *_):
         pytest.fail("the body was read")
 
+    readline = read
+
 
 @pytest.mark.parametrize("length", ["16385", "20000000", "9" * 400])
 def test_a_body_over_16_kib_gets_413_before_it_is_read(length, ready, client):
@@ -121,8 +123,8 @@ def only(monkeypatch):
 
 def test_an_address_that_is_not_on_the_list_gets_403_whatever_it_knows(only, ready, post):
     only("tradingview, 10.1.0.0/16, 2001:db8::/32")
-    for good in ("52.89.214.238", "::ffff:52.89.214.238", "10.1.2.3", "2001:db8:1::7"):
-        assert post(alert(interval=good[-4:]), address=good).status_code == 201
+    for good in ("52.89.214.238", "::ffff:34.212.75.30", "10.1.2.3", "2001:db8:1::7"):
+        assert post(alert(interval=good), address=good).status_code == 201
     for bad in ("52.89.214.239", "10.2.0.1", "2001:db9::1", "no address"):
         assert post(alert(), address=bad).status_code == 403
     assert counters() == {"address": 1}

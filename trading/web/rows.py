@@ -66,6 +66,13 @@ class QueueRow:
         return not self.ended and not self.order.cancel_requested
 
     @property
+    def source(self) -> str:
+        """The strategy's name, as we know it or as the alert said it."""
+        if self.order.strategy is not None:
+            return self.order.strategy.name
+        return self.order.alert.strategy_name if self.order.alert else ""
+
+    @property
     def unit_price(self) -> Decimal | None:
         """What a unit would cost: the order's own price, else the last one, else the alert's."""
         if OrderType(self.order.order_type).needs_price and self.order.price is not None:

@@ -1,0 +1,292 @@
+"""Strategies to edit; alerts, orders and what became of them to read."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from trading.models import (
+    Alert,
+    ClosedTrade,
+    Fill,
+    Instrument,
+    Order,
+    OrderAttempt,
+    OrderEvent,
+    Position,
+    Strategy,
+    WebhookSecret,
+    WorkerHeartbeat,
+)
+from trading.services import webhook_secrets
+from trading.templatetags.money import pnl as pnl_text
+from trading.templatetags.money import price as price_text
+
+
+@admin.register(Strategy)
+class StrategyAdmin(admin.ModelAdmin[Strategy]):
+    list_display = (
+        "name",
+        "execution_mode",
+        "execution_target",
+        "enabled",
+        "account",
+        "default_order_type",
+        "default_product",
+        "archived",
+        "updated_at",
+    )
+    list_editable = ("execution_mode", "enabled")
+    list_filter = ("execution_mode", "execution_target", "enabled", "archived")
+    list_select_related = ("connection",)
+    search_fields = ("name", "description")
+    readonly_fields = ("created_at", "updated_at")
+    save_on_top = True
+    fieldsets = (
+        (None, {"fields": ("name", "description")}),
+        (
+            "Who decides, and with whose money",
+            {
+                "fields": (
+                    "execution_mode",
+                    "execution_target",
+                    "connection",
+                    "enabled",
+                    "archived",
+                )
+            },
+        ),
+        (
+            "What an alert doesn't say",
+            {
+                "fields": (
+                    "default_order_type",
+                    "default_product",
+                    "sizing_mode",
+                    "sizing_value",
+                    "market_protection",
+                )
+            },
+        ),
+        (
+            "Time",
+            {"fields": ("time_to_live_seconds", "off_hours", "dedupe_window_seconds")},
+        ),
+        ("Record", {"fields": ("created_at", "updated_at")}),
+    )
+
+    @admin.display(description="account", ordering="connection__name")
+    def account(self, strategy: Strategy) -> str:
+        return strategy.connection.name if strategy.connection else "the default"
+
+
+@admin.register(WebhookSecret)
+class WebhookSecretAdmin(admin.ModelAdmin[WebhookSecret]):
+    """Which secrets there are. Their values are never shown here."""
+
+    list_display = ("label", "opens", "valid_until", "created_at")
+    list_select_related = ("strategy",)
+    fields = ("label", "strategy", "valid_until", "created_at")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: WebhookSecret | None = None
+    ) -> tuple[str, ...]:
+        return ("created_at",) if obj is None else ("strategy", "created_at")
+
+    def save_model(
+        self, request: HttpRequest, obj: WebhookSecret, form: Any, change: bool
+    ) -> None:
+        """A new secret is random; the settings page shows it on demand."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        made = webhook_secrets.new_secret(obj)
+        obj.secret_encrypted = made
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="opens", ordering="strategy__name")
+    def opens(self, secret: WebhookSecret) -> str:
+        return secret.strategy.name if secret.strategy else "every strategy without its own"
+
+
+class RecordAdmin(admin.ModelAdmin[Any]):
+    """Rows that the admin shows and never writes."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class _RecordInline(admin.TabularInline[Any, Order]):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class EventInline(_RecordInline):
+    model = OrderEvent
+    fields = ("sequence", "at", "from_status", "to_status", "actor", "reason", "data")
+
+
+class AttemptInline(_RecordInline):
+    model = OrderAttempt
+    fields = ("number", "tag", "variety", "claimed_at", "closed_at", "outcome", "message")
+
+
+class FillInline(_RecordInline):
+    model = Fill
+    fields = ("trade_id", "side", "qty", "price", "at")
+
+
+@admin.register(Order)
+class OrderAdmin(RecordAdmin):
+    list_display = (
+        "number",
+        "created_at",
+        "side",
+        "qty",
+        "symbol",
+        "order_type",
+        "shown_price",
+        "product",
+        "status",
+        "mode",
+        "simulated",
+        "strategy",
+        "connection",
+        "page",
+    )
+    list_display_links = ("number",)
+    list_filter = ("status", "side", "mode", "simulated", "product", "strategy", "connection")
+    list_select_related = ("strategy", "connection")
+    search_fields = ("symbol", "client_order_id", "broker_order_id", "error_message")
+    date_hierarchy = "created_at"
+    inlines = (EventInline, AttemptInline, FillInline)
+
+    @admin.display(description="order", ordering="pk")
+    def number(self, order: Order) -> str:
+        return f"#{order.pk}"
+
+    @admin.display(description="price ₹", ordering="price")
+    def shown_price(self, order: Order) -> str:
+        return price_text(order.price)
+
+    @admin.display(description="page")
+    def page(self, order: Order) -> SafeString:
+        return format_html('<a href="{}">timeline</a>', reverse("order", args=[order.pk]))
+
+
+@admin.register(Alert)
+class AlertAdmin(RecordAdmin):
+    list_display = (
+        "pk",
+        "received_at",
+        "strategy_name",
+        "action",
+        "qty",
+        "symbol",
+        "shown_price",
+        "outcome",
+        "code",
+        "duplicate_count",
+        "repaired",
+    )
+    list_filter = ("outcome", "code", "action", "repaired", "platform")
+    search_fields = ("symbol", "strategy_name", "code", "raw_body")
+    date_hierarchy = "received_at"
+    exclude = ("dedupe_key", "body_digest")
+
+    @admin.display(description="price ₹", ordering="price")
+    def shown_price(self, alert: Alert) -> str:
+        return price_text(alert.price)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(RecordAdmin):
+    list_display = ("at", "order_id", "sequence", "from_status", "to_status", "actor", "reason")
+    list_filter = ("to_status",)
+    search_fields = ("order__symbol", "order__client_order_id", "actor", "reason")
+    date_hierarchy = "at"
+
+
+@admin.register(OrderAttempt)
+class OrderAttemptAdmin(RecordAdmin):
+    list_display = (
+        "tag",
+        "order_id",
+        "number",
+        "claimed_at",
+        "closed_at",
+        "outcome",
+        "broker_order_id",
+        "message",
+    )
+    list_filter = ("outcome", "variety")
+    search_fields = ("tag", "broker_order_id", "order__symbol")
+    exclude = ("lease_token",)
+
+
+@admin.register(Fill)
+class FillAdmin(RecordAdmin):
+    list_display = ("at", "order_id", "side", "qty", "symbol", "shown_price", "product", "trade_id")
+    list_filter = ("side", "product", "connection")
+    search_fields = ("symbol", "trade_id", "order__client_order_id")
+    date_hierarchy = "at"
+
+    @admin.display(description="price ₹", ordering="price")
+    def shown_price(self, fill: Fill) -> str:
+        return price_text(fill.price)
+
+
+@admin.register(Position)
+class PositionAdmin(RecordAdmin):
+    list_display = ("symbol", "exchange", "product", "connection", "qty", "shown_pnl", "last_updated")
+    list_filter = ("connection", "product", "exchange")
+    list_select_related = ("connection",)
+    search_fields = ("symbol",)
+
+    @admin.display(description="P&L", ordering="pnl")
+    def shown_pnl(self, position: Position) -> str:
+        return pnl_text(position.pnl)
+
+
+@admin.register(ClosedTrade)
+class ClosedTradeAdmin(RecordAdmin):
+    list_display = ("closed_at", "symbol", "side", "qty", "shown_pnl", "strategy", "simulated")
+    list_filter = ("simulated", "strategy", "product")
+    list_select_related = ("strategy",)
+    search_fields = ("symbol",)
+    date_hierarchy = "closed_at"
+
+    @admin.display(description="P&L", ordering="pnl")
+    def shown_pnl(self, trade: ClosedTrade) -> str:
+        return pnl_text(trade.pnl)
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(RecordAdmin):
+    list_display = ("tradingsymbol", "exchange", "name", "lot_size", "tick_size", "expiry")
+    list_filter = ("exchange", "instrument_type")
+    search_fields = ("tradingsymbol", "name")
+
+
+@admin.register(WorkerHeartbeat)
+class WorkerHeartbeatAdmin(RecordAdmin):
+    list_display = ("worker_id", "host", "pid", "started_at", "beat_at", "stopped_at")
