@@ -28,7 +28,7 @@ from trading.templatetags.money import price as price_text
 
 
 @admin.register(Strategy)
-class StrategyAdmin(admin.ModelAdmin[Strategy]):
+class StrategyAdmin(admin.ModelAdmin):
     list_display = (
         "name",
         "execution_mode",
@@ -85,7 +85,7 @@ class StrategyAdmin(admin.ModelAdmin[Strategy]):
 
 
 @admin.register(WebhookSecret)
-class WebhookSecretAdmin(admin.ModelAdmin[WebhookSecret]):
+class WebhookSecretAdmin(admin.ModelAdmin):
     """Which secrets there are. Their values are never shown here."""
 
     list_display = ("label", "opens", "valid_until", "created_at")
@@ -97,23 +97,20 @@ class WebhookSecretAdmin(admin.ModelAdmin[WebhookSecret]):
     ) -> tuple[str, ...]:
         return ("created_at",) if obj is None else ("strategy", "created_at")
 
-    def save_model(
-        self, request: HttpRequest, obj: WebhookSecret, form: Any, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: WebhookSecret, form: Any, change: bool) -> None:
         """A new secret is random; the settings page shows it on demand."""
         if change:
             super().save_model(request, obj, form, change)
             return
-        made = webhook_secrets.new_secret(obj)
-        obj.secret_encrypted = made
-        super().save_model(request, obj, form, change)
+        webhook_secrets.create(strategy=obj.strategy, label=obj.label, valid_until=obj.valid_until)
+        obj.pk = WebhookSecret.objects.filter(strategy=obj.strategy).latest("pk").pk
 
     @admin.display(description="opens", ordering="strategy__name")
     def opens(self, secret: WebhookSecret) -> str:
         return secret.strategy.name if secret.strategy else "every strategy without its own"
 
 
-class RecordAdmin(admin.ModelAdmin[Any]):
+class RecordAdmin(admin.ModelAdmin):
     """Rows that the admin shows and never writes."""
 
     list_per_page = 50
@@ -129,7 +126,7 @@ class RecordAdmin(admin.ModelAdmin[Any]):
         return False
 
 
-class _RecordInline(admin.TabularInline[Any, Order]):
+class _RecordInline(admin.TabularInline):
     extra = 0
     can_delete = False
 
@@ -257,7 +254,15 @@ class FillAdmin(RecordAdmin):
 
 @admin.register(Position)
 class PositionAdmin(RecordAdmin):
-    list_display = ("symbol", "exchange", "product", "connection", "qty", "shown_pnl", "last_updated")
+    list_display = (
+        "symbol",
+        "exchange",
+        "product",
+        "connection",
+        "qty",
+        "shown_pnl",
+        "last_updated",
+    )
     list_filter = ("connection", "product", "exchange")
     list_select_related = ("connection",)
     search_fields = ("symbol",)

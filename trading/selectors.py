@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Count, F, Max, Model, Q, QuerySet, Sum
+from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 
 from brokers.accounts import session_of
 from brokers.models import BrokerConnection, ConnectionKind
@@ -261,12 +261,12 @@ def profit_and_loss(since: datetime, *, simulated: bool) -> ProfitAndLoss:
     held = (
         Position.objects.exclude(qty=0)
         .filter(kind if simulated else ~kind)
-        .aggregate(open=Sum(F("pnl") - F("realised")), count=Count("id"))
+        .aggregate(pnl=Sum("pnl"), realised=Sum("realised"), count=Count("id"))
     )
     return ProfitAndLoss(
         simulated=simulated,
         realised=closed["pnl"] or Decimal(0),
-        unrealised=held["open"] or Decimal(0),
+        unrealised=(held["pnl"] or Decimal(0)) - (held["realised"] or Decimal(0)),
         closed_trades=closed["count"],
         open_positions=held["count"],
     )

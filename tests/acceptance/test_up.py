@@ -18,15 +18,10 @@ PASSWORD = re.compile(r"Password\s+(\S+)\s+\(shown this once\)")
 
 def children(pid: int) -> dict[str, int]:
     """The processes below `pid`, by a word of their command line."""
-    found: dict[str, int] = {}
-    listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    for line in listed.splitlines():
-        child, parent, command = line.split(None, 2)
-        if int(parent) == pid:
-            found["web" if "gunicorn" in command else "worker"] = int(child)
-    return found
+    return {
+        "web" if "gunicorn" in command else "worker": child
+        for child, command in processes.children(pid).items()
+    }
 
 
 def is_ready(server: Server) -> bool:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,7 @@ QUICK = {
 def queue_order(server: Server, symbol: str) -> int:
     answer = server.send_alert(
         {
+            "alert_id": uuid.uuid4().hex,
             "strategy_name": "killed",
             "symbol": f"NSE:{symbol}",
             "trade_details": {"order_action": "BUY", "quantity": 7, "price": 1500},

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,21 +53,35 @@ def start(
         )
 
 
-def session_members(leader: int) -> list[int]:
-    """The ids of the living processes of a session (Linux; elsewhere none are found).
-
-    A supervisor gives each child a process group of its own; the session stays.
-    """
-    members: list[int] = []
+def _living() -> Iterator[tuple[int, int, int]]:
+    """Every living process (Linux; elsewhere none): its id, its parent, its session."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             # After the program's name in brackets: state, parent, group, session.
-            state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+            state, parent, _, session = path.read_text().rpartition(")")[2].split()[:4]
         except OSError:
             continue  # it has just ended
-        if int(session) == leader and state != "Z":
-            members.append(int(path.parent.name))
-    return members
+        if state != "Z":
+            yield int(path.parent.name), int(parent), int(session)
+
+
+def session_members(leader: int) -> list[int]:
+    """The ids of the living processes of a session.
+
+    A supervisor gives each child a process group of its own; the session stays.
+    """
+    return [pid for pid, _, session in _living() if session == leader]
+
+
+def children(parent: int) -> dict[int, str]:
+    """The living children of a process: their command lines by id."""
+    found: dict[int, str] = {}
+    for pid, of, _ in _living():
+        if of == parent:
+            with suppress(OSError):
+                line = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+                found[pid] = line.strip()
+    return found
 
 
 def stop(

@@ -4,7 +4,6 @@ from enum import StrEnum
 
 from django.db import models
 
-
 _ABBREVIATIONS = frozenset(
     {"AMO", "CNC", "GTT", "IOC", "MIS", "MTF", "NRML", "SL", "SL-M", "TTL", "amo", "gtt"}
 )

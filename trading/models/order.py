@@ -161,6 +161,13 @@ class Order(models.Model):
         return InstrumentKey(self.exchange, self.tradingsymbol)
 
     @property
+    def seen_price(self) -> Decimal | None:
+        """The price that the alert saw. A limit that a person typed is no observation."""
+        if self.reference_price is None and self.order_type == OrderType.MARKET:
+            return self.price
+        return self.reference_price
+
+    @property
     def at_broker(self) -> bool:
         return Status(self.status) in AT_BROKER
 

@@ -60,7 +60,7 @@ def request_of(order: Order, attempt: OrderAttempt) -> OrderRequest:
         trigger_price=_trigger_of(order, order_type),
         market_protection=order.strategy.market_protection if order.strategy else Decimal(-1),
         variety=Variety(attempt.variety),
-        reference_price=order.reference_price or order.price,
+        reference_price=order.seen_price,
         multiplier=order.multiplier,
     )
 
@@ -157,12 +157,10 @@ def _insist(claim: Claim, write: Callable[[], Order]) -> Order:
 
 def _reload_if_ours(claim: Claim) -> None:
     attempt = OrderAttempt.objects.get(pk=claim.attempt.pk)
-    current = Order.objects.get(pk=claim.order.pk)
-    if attempt.lease_token != claim.attempt.lease_token or current.status != Status.SENDING:
-        raise LeaseLost(f"it is {current.status}, settled by another")
-    claim.order.version = current.version
-    claim.order.status = current.status
-    claim.order.cancel_requested = current.cancel_requested
+    order = claim.order
+    order.refresh_from_db(fields=["version", "status", "cancel_requested"])
+    if attempt.lease_token != claim.attempt.lease_token or order.status != Status.SENDING:
+        raise LeaseLost(f"it is {order.status}, settled by another")
 
 
 def _sent(claim: Claim, placed: Placed) -> Order:

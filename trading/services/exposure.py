@@ -37,7 +37,7 @@ def intent_of(order: Order) -> Intent:
         tradingsymbol=order.tradingsymbol,
         price=order.price if order.order_type in ("LIMIT", "SL") else None,
         trigger_price=order.trigger_price,
-        reference_price=order.reference_price or order.price,
+        reference_price=order.seen_price,
         strategy_id=order.strategy_id,
         strategy_name=strategy.name if strategy else "",
         mode=Mode(order.mode),

@@ -96,7 +96,5 @@ def rotate_secret(request: HttpRequest) -> HttpResponse:
     grace = timedelta(hours=form.cleaned_data["grace"])
     webhook_secrets.rotate(None, grace)
     old = f"The old one works for {form.grace_text} more." if grace else "The old one is void."
-    messages.success(
-        request, f"There is a new secret. {old} Show it, and put it into your alerts."
-    )
+    messages.success(request, f"There is a new secret. {old} Show it, and put it into your alerts.")
     return redirect("settings")
