@@ -224,7 +224,10 @@ def test_an_edit_changes_a_waiting_order(api):
     assert (body["qty"], body["requested_qty"], body["needs_quantity"]) == (25, 25, False)
     assert (body["price"], body["order_type"], body["product"]) == ("99.05", "LIMIT", "CNC")
     assert body["version"] == 2
-    assert api.patch(f"orders/{order.pk}/", {"order_type": "MARKET", "price": None}).json()["price"] is None
+    assert (
+        api.patch(f"orders/{order.pk}/", {"order_type": "MARKET", "price": None}).json()["price"]
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -286,11 +289,15 @@ def test_the_status_of_an_order_past_the_queue_is_not_set(status, api):
         assert response.status_code == 409
 
 
-@pytest.mark.parametrize("body", [{}, {"status": "SENT"}, {"status": 5}, {"status": None}, {"x": 1}])
+@pytest.mark.parametrize(
+    "body", [{}, {"status": "SENT"}, {"status": 5}, {"status": None}, {"x": 1}]
+)
 def test_only_cancelled_and_waiting_can_be_set(body, api):
     response = api.patch(f"orders/{make_order().pk}/status/", body)
     assert response.status_code == 400
-    assert "WAITING, CANCELLED" in response.json()["errors"].get("status", ["WAITING, CANCELLED"])[0]
+    assert (
+        "WAITING, CANCELLED" in response.json()["errors"].get("status", ["WAITING, CANCELLED"])[0]
+    )
 
 
 def test_a_cancel_here_is_done_and_one_at_the_broker_is_pending(api):

@@ -2,6 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
 from brokers.accounts import ensure_paper_account
 from brokers.errors import (
@@ -301,6 +302,30 @@ def test_a_result_that_nobody_waits_for_any_more_is_left_to_reconciliation(road:
     reconcile.reconcile_account(order.connection)
     assert Order.objects.get().status == "EXECUTED"
     assert PaperOrder.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_result_that_cannot_be_saved_at_first_is_saved_later(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trading.services import dispatch
+
+    order = make_order(Status.QUEUED)
+    failures = [OperationalError("database is locked"), OperationalError("disk I/O error")]
+    close = dispatch.close_attempt
+
+    def unwilling(*arguments, **named):  # type: ignore[no-untyped-def]
+        if failures:
+            raise failures.pop()
+        close(*arguments, **named)
+
+    monkeypatch.setattr(dispatch, "close_attempt", unwilling)
+    monkeypatch.setattr(dispatch, "_SAVE_RETRY_SECONDS", 0.01)
+    done = run_one()
+    assert failures == []
+    assert done.status == "EXECUTED"
+    assert trail(done) == ["QUEUED", "SENDING", "SENT", "EXECUTED"]
+    assert [call.tag for call in road.calls] == [order.client_order_id]
 
 
 def test_a_live_order_past_its_time_expires_instead_of_being_sent(road: Road) -> None:

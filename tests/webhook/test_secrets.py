@@ -106,7 +106,9 @@ def test_a_secret_that_no_key_opens_is_our_fault_not_the_senders(ready, post, mo
     assert not Alert.objects.exists()
 
 
-@pytest.mark.parametrize("value", ["short", "with blank inside", 'quo"te1234', "back\\slash", "clé-clé-clé"])
+@pytest.mark.parametrize(
+    "value", ["short", "with blank inside", 'quo"te1234', "back\\slash", "clé-clé-clé"]
+)
 def test_a_value_that_would_need_escapes_is_no_secret(value, db):
     with pytest.raises(InvalidChange) as refused:
         webhook_secrets.create(value)

@@ -64,7 +64,8 @@ def test_a_body_of_exactly_16_kib_is_read(ready, post):
 
 
 @pytest.mark.parametrize(
-    "extra", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"CONTENT_LENGTH": "-1"}, {"CONTENT_LENGTH": "x"}]
+    "extra",
+    [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"CONTENT_LENGTH": "-1"}, {"CONTENT_LENGTH": "x"}],
 )
 def test_a_body_without_a_length_gets_411(extra, ready, post):
     assert post(alert(), **extra).status_code == 411

@@ -141,13 +141,21 @@ def _settle(
 
 
 def _insist(claim: Claim, write: Callable[[], Order]) -> Order:
+    """Write an outcome, again and again while the lease lives.
+
+    Raises LeaseLost when the order is no longer ours; what can't be saved in time is raised too,
+    and reconciliation finds the order by its tag.
+    """
+    stale = False
     while True:
         try:
+            if stale:
+                _reload_if_ours(claim)
             return write()
         except Conflict:
-            # A cancel was asked meanwhile, or the lease was taken over: look which.
-            _reload_if_ours(claim)
+            stale = True  # a cancel was asked meanwhile, or somebody took the lease over
         except (DatabaseError, Busy) as error:
+            stale = True
             logger.error("order %s: its outcome can't be saved yet: %s", claim.order.pk, error)
             if clock.now() >= claim.attempt.lease_until:
                 raise
