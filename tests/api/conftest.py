@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from brokers.accounts import ensure_paper_account
@@ -22,9 +23,9 @@ def account(db):
 class Api:
     """`api.get("orders/")`, `api.post("orders/1/execute/", {...})`: JSON, by token."""
 
-    def __init__(self, client, user):
+    def __init__(self, client, token):
         self._client = client
-        self.headers = {"Authorization": f"Token {Token.objects.get_or_create(user=user)[0]}"}
+        self.headers = {"Authorization": f"Token {token}"}
 
     def call(self, method, path, body=None, *, raw=None, key=None, **extra):
         headers = dict(self.headers)
@@ -56,12 +57,17 @@ class Api:
         return self.call("DELETE", path)
 
 
+def api_of(client, user):
+    return Api(client, Token.objects.get_or_create(user=user)[0].key)
+
+
 @pytest.fixture
 def api(client, user):
-    return Api(client, user)
+    return api_of(client, user)
 
 
 @pytest.fixture
-def make_api(client, user):
-    """For threads: each needs a client of its own."""
-    return lambda client: Api(client, user)
+def make_api(user):
+    """`make_api()` for threads: each has a client of its own."""
+    token = Token.objects.create(user=user).key
+    return lambda: Api(Client(), token)

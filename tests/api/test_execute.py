@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 from django.db import connections
-from django.test import Client
 
 from brokers.models import BrokerConnection
 from risk.models import RiskSettings
@@ -224,7 +223,7 @@ def test_of_32_parallel_executes_one_wins_and_the_others_get_409(make_api):
     gate = threading.Barrier(32)
 
     def press(_):
-        api = make_api(Client())
+        api = make_api()
         gate.wait(30)
         try:
             response = execute(api, order, {"wait": False})
@@ -248,7 +247,7 @@ def test_a_waiting_call_holds_no_transaction_while_a_worker_sends(make_api):
 
     def press():
         try:
-            answers.append(execute(make_api(Client()), order))
+            answers.append(execute(make_api(), order))
         finally:
             connections.close_all()
 

@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connections
-from django.test import Client
 
 from sigmatrader import clock
-from tests.api.conftest import Api
+from tests.api.conftest import api_of
 from tests.factories import make_order
 from trading.api.views import settings as settings_views
 from trading.domain.order import Status
@@ -61,7 +60,7 @@ def test_the_same_key_with_another_body_is_422(api):
 
 
 def test_a_key_is_of_one_user_and_one_address(api, client):
-    ravi = Api(client, get_user_model().objects.create_user("ravi"))
+    ravi = api_of(client, get_user_model().objects.create_user("ravi"))
     assert api.post("strategies/", ONE, key="k1").status_code == 201
     assert ravi.post("strategies/", {"name": "two"}, key="k1").status_code == 201
     assert api.post("risk-settings/", {"scope": "GLOBAL"}, key="k1").status_code == 201
@@ -123,7 +122,7 @@ def test_of_16_at_once_one_does_it_and_the_others_get_its_answer_or_409(make_api
     gate = threading.Barrier(16)
 
     def send(_):
-        api = make_api(Client())
+        api = make_api()
         gate.wait(30)
         try:
             return api.post("strategies/", ONE, key="k1").status_code

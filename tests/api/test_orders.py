@@ -15,13 +15,14 @@ from trading.services import lifecycle
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
 NOON = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
-FIELDS = set(
-    "id alert_id strategy_id symbol exchange side qty price trigger_price order_type product "
-    "validity gtt status mode simulated needs_quantity client_order_id broker_order_id "
-    "zerodha_order_id filled_qty average_price error_message risk requested_qty connection origin "
-    "variety broker_trigger_id cancel_requested set_aside_reason repaired warnings retry_of "
-    "version created_at updated_at".split()
-)
+FIELDS = {
+    "id", "alert_id", "strategy_id", "symbol", "exchange", "side", "qty", "price",
+    "trigger_price", "order_type", "product", "validity", "gtt", "status", "mode", "simulated",
+    "needs_quantity", "client_order_id", "broker_order_id", "zerodha_order_id", "filled_qty",
+    "average_price", "error_message", "risk", "requested_qty", "connection", "origin",
+    "variety", "broker_trigger_id", "cancel_requested", "set_aside_reason", "repaired",
+    "warnings", "retry_of", "version", "created_at", "updated_at",
+}  # fmt: skip
 
 
 def make_ended(status, **fields):
@@ -289,15 +290,11 @@ def test_the_status_of_an_order_past_the_queue_is_not_set(status, api):
         assert response.status_code == 409
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"status": "SENT"}, {"status": 5}, {"status": None}, {"x": 1}]
-)
+@pytest.mark.parametrize("body", [{}, {"status": "SENT"}, {"status": 5}, {"status": None}])
 def test_only_cancelled_and_waiting_can_be_set(body, api):
     response = api.patch(f"orders/{make_order().pk}/status/", body)
     assert response.status_code == 400
-    assert (
-        "WAITING, CANCELLED" in response.json()["errors"].get("status", ["WAITING, CANCELLED"])[0]
-    )
+    assert "WAITING, CANCELLED" in response.json()["errors"]["status"][0]
 
 
 def test_a_cancel_here_is_done_and_one_at_the_broker_is_pending(api):

@@ -38,8 +38,9 @@ class Problems:
 
     def watch(self, page: Page, base_url: str) -> None:
         def on_console(message: ConsoleMessage) -> None:
-            # A 4xx answer is the page's business; it is logged as a failed resource.
-            if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            # A refused or unanswered request is the page's business.
+            expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+            if message.type == "error" and not message.text.startswith(expected):
                 self.found.append(f"console: {message.text}")
 
         def on_request(route: Route) -> None:

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 from django.db import Error as DatabaseFault
 from django.db import IntegrityError
 from django.db.models import Model, QuerySet
-from django.http import HttpResponseBase
 from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
+from rest_framework.pagination import BasePagination
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import ModelSerializer
+from rest_framework.serializers import BaseSerializer
 
 from sigmatrader.db import Busy, write_transaction
 from trading.api import idempotency
@@ -40,7 +40,7 @@ class ApiView(GenericAPIView[Any]):
     """JSON in, JSON out; a POST with an Idempotency-Key is done once."""
 
     parser_classes = (JsonParser,)
-    pagination_class = None
+    pagination_class: type[BasePagination] | None = None
     _running: IdempotentRequest | None = None
 
     @property
@@ -70,9 +70,9 @@ class ApiView(GenericAPIView[Any]):
         return super().handle_exception(exc)
 
     def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        if self._running is not None and isinstance(response, Response):
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        if self._running is not None:
             try:
                 idempotency.finish(self._running, response)
             except (Busy, DatabaseFault) as error:
@@ -103,7 +103,7 @@ def _check_size(request: Request) -> None:
         raise ApiError(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "body_too_large", text)
 
 
-def store(serializer: ModelSerializer[Any], again: Callable[[], ModelSerializer[Any]]) -> Any:
+def store(serializer: BaseSerializer[Any], again: Callable[[], BaseSerializer[Any]]) -> Any:
     """Save what is valid; `again` makes a fresh serializer to find out why the database refused."""
     serializer.is_valid(raise_exception=True)
     try:

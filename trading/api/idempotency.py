@@ -44,22 +44,23 @@ def begin(request: Request, key: str) -> IdempotentRequest | FirstAnswer:
     if not 0 < len(key) <= _MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
         text = f"Use 1 to {_MAX_KEY_LENGTH} printable ASCII characters."
         raise ApiError(400, "invalid", f"{HEADER}: {text}", {HEADER: [text]})
+    user: Any = request.user
     digest = hashlib.sha256(request._request.body).hexdigest()
     path = request.path.rstrip("/")[:_MAX_PATH_LENGTH]
-    row = _insert(request, key, path, digest)
+    row = _insert(user, key, path, digest)
     if row is not None:
         return row
-    existing = IdempotentRequest.objects.filter(user=request.user, key=key, path=path).first()
+    existing = IdempotentRequest.objects.filter(user=user, key=key, path=path).first()
     if existing is None:
         raise _still_running()  # it ended without an answer to keep, just now
     return _take_over(existing, digest) or _first_answer(existing, digest)
 
 
-def _insert(request: Request, key: str, path: str, digest: str) -> IdempotentRequest | None:
+def _insert(user: Any, key: str, path: str, digest: str) -> IdempotentRequest | None:
     try:
         with write_transaction(), transaction.atomic():
             return IdempotentRequest.objects.create(
-                user=request.user,
+                user=user,
                 key=key,
                 path=path,
                 body_digest=digest,

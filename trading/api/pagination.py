@@ -26,7 +26,7 @@ _Place = tuple[datetime, int, bool]  # time, id, towards newer rows
 class NewestFirst(BasePagination):
     """The view says in `newest_by` by which time its rows are ordered; ties by id."""
 
-    def paginate_queryset(
+    def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
         self.field: str = view.newest_by

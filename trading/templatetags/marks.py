@@ -1,6 +1,6 @@
 """Small marks of the pages: icons, and badges that say a thing in a word."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from django import template
@@ -111,6 +111,13 @@ def check_text(code: str) -> str:
 def spaced(word: str) -> str:
     """A code as words: no_open_position → no open position."""
     return str(word).replace("_", " ")
+
+
+@register.filter
+def rule_name(check: Mapping[str, str]) -> str:
+    """The rule of a risk check: its setting's name, or its code for the rules that have none."""
+    setting = check.get("setting", "")
+    return spaced(setting if setting not in ("", "hard") else check.get("code", "")).lower()
 
 
 @register.filter

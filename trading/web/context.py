@@ -16,7 +16,7 @@ from sigmatrader.health import WORKER_STALE_SECONDS
 from trading import selectors
 from trading.domain.order import Status
 from trading.domain.session import current_session, next_session
-from trading.domain.values import TradingStateName
+from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
 from trading.templatetags.money import span_text
@@ -45,6 +45,10 @@ class Desk:
     market: str
     waiting: int
     unknown: int
+
+    @property
+    def stopped_accounts(self) -> list[CurrentState]:
+        return [one for one in self.narrower if one.scope is StateScope.ACCOUNT]
 
     @property
     def token(self) -> str:

@@ -40,6 +40,12 @@ def _typed(value: Any) -> Any:
 
 
 class QuantityField(forms.IntegerField):
+    default_error_messages = {
+        "required": "Enter a whole number of at least 1.",
+        "invalid": "Enter a whole number, such as 100.",
+        "min_value": "Enter a whole number of at least %(limit_value)s.",
+        "max_value": "Enter a whole number of at most %(limit_value)s.",
+    }
     widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
 
     def to_python(self, value: Any) -> int | None:
@@ -47,6 +53,10 @@ class QuantityField(forms.IntegerField):
 
 
 class PriceField(forms.DecimalField):
+    default_error_messages = {
+        "invalid": "Enter a price such as 1,499.50, or leave it empty.",
+        "min_value": "Enter a price above 0, or leave it empty.",
+    }
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
     def __init__(self, **kwargs: Any) -> None:
@@ -243,6 +253,12 @@ class OrderFilter(_FilterForm):
     from_day = _day("From")
     to_day = _day("To")
     q = forms.CharField(label="Search", max_length=128)
+
+    @property
+    def more_in_use(self) -> bool:
+        """Whether a filter is set, or wrong, that a small screen folds away."""
+        folded = ("symbol", "side", "mode", "money", "from_day", "to_day")
+        return any(self.value(name) or name in self.errors for name in folded)
 
 
 class AlertFilter(_FilterForm):

@@ -82,7 +82,9 @@ class QueueRow:
     @property
     def value(self) -> Decimal | None:
         unit = self.unit_price
-        return None if unit is None else unit * self.order.qty * self.order.multiplier
+        if unit is None or not self.order.qty:
+            return None
+        return unit * self.order.qty * self.order.multiplier
 
     @property
     def drift(self) -> Decimal | None:

@@ -16,6 +16,7 @@ _UNTOLD = frozenset(
         "queued_at", "finished_at", "sent_at", "expires_at", "not_before", "modification_count",
     }
 )  # fmt: skip
+_CLEARABLE = frozenset({"price", "trigger_price"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _told(changes: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name.replace("_", " "), "none" if value in (None, "") else str(value))
         for name, value in changes.items()
-        if name not in _UNTOLD
+        if name not in _UNTOLD and (value not in (None, "") or name in _CLEARABLE)
     )
 
 

@@ -107,7 +107,11 @@ def _window_start(now: datetime) -> datetime:
 
 def count(address: str, kind: Junk, now: datetime) -> None:
     """Count one piece of junk. A database that can't be had costs the count, not the answer."""
-    key = {"address": counted_as(address), "kind": kind.value, "window_start": _window_start(now)}
+    key: dict[str, object] = {
+        "address": counted_as(address),
+        "kind": kind.value,
+        "window_start": _window_start(now),
+    }
     try:
         with write_transaction(_WAIT_SECONDS):
             if not _add_one(key):

@@ -14,7 +14,8 @@ from sigmatrader.db import commit_within
 from trading.domain.signal import Signal
 from trading.models import Strategy
 from trading.services import intake, webhook_secrets
-from trading.services.intake import Envelope, Intake
+from trading.services.intake import Intake
+from trading.services.plan import Envelope
 from trading.services.webhook_secrets import StoredSecret
 from trading.webhooks import gate, payload, transport
 from trading.webhooks.gate import Junk

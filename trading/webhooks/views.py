@@ -63,7 +63,9 @@ class TradingViewWebhook(APIView):
         """The answer is JSON whatever the request would like; the query string isn't read."""
         return JSONRenderer(), JSONRenderer.media_type
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def http_method_not_allowed(  # type: ignore[override]
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         return _refused(Refusal(405, "method_not_allowed", {"method": ["Use POST."]}))
 
 
@@ -72,9 +74,13 @@ def _answer(result: Intake | Probe) -> HttpResponse:
         return JsonResponse({"status": "ok"})
     code = _STATUS_CODES[result.status]
     if code >= 400:
-        answer = {"status": "rejected", "code": result.code, "errors": result.errors}
-        return JsonResponse({**answer, "alert_id": result.alert_id}, status=code)
-    answer = {"id": result.alert_id, "alert_id": result.alert_id, "status": result.status}
+        refusal = {"status": "rejected", "code": result.code, "errors": result.errors}
+        return JsonResponse({**refusal, "alert_id": result.alert_id}, status=code)
+    answer: dict[str, Any] = {
+        "id": result.alert_id,
+        "alert_id": result.alert_id,
+        "status": result.status,
+    }
     if result.status == "ignored":
         return JsonResponse({**answer, "code": result.code})
     answer["order_id"] = result.order_id

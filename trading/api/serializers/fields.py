@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import QuerySet
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -129,8 +128,7 @@ class ConnectionField(serializers.RelatedField[BrokerConnection, BrokerConnectio
         return super().run_validation(None if data == "" and self.allow_null else data)
 
     def to_internal_value(self, data: Any) -> BrokerConnection:
-        accounts: QuerySet[BrokerConnection] = self.get_queryset()
-        known = {account.name: account for account in accounts.order_by("name")}
+        known = {account.name: account for account in BrokerConnection.objects.order_by("name")}
         by_id = {account.pk: account for account in known.values()}
         if isinstance(data, str) and data in known:
             return known[data]
@@ -140,8 +138,8 @@ class ConnectionField(serializers.RelatedField[BrokerConnection, BrokerConnectio
             f"There is no such account. Use one of {', '.join(known) or '(none yet)'}."
         )
 
-    def to_representation(self, value: BrokerConnection) -> str:
-        return value.name
+    def to_representation(self, value: Any) -> str:
+        return str(value.name)
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})

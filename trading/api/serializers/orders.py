@@ -72,6 +72,12 @@ class TextsField(serializers.JSONField):
     """A list of texts for people."""
 
 
+class FieldErrors(serializers.DictField):
+    """What is wrong and how to mend it, by field."""
+
+    child = serializers.ListField(child=serializers.CharField())
+
+
 class OrderSerializer(ModelSerializer):
     """An order as it stands."""
 
@@ -157,16 +163,16 @@ class OrderEventSerializer(ModelSerializer):
 
     at = UtcField(read_only=True)
     to = serializers.CharField(source="to_status", read_only=True)
-    data = serializers.JSONField(read_only=True)
 
     class Meta:
         model = OrderEvent
-        fields = ("sequence", "at", "to", "actor", "reason", "data")
+        fields = ("sequence", "at", "to", "actor", "reason")
         read_only_fields = fields
 
     def get_fields(self) -> dict[str, Any]:
-        """With `from`, which Python keeps for itself."""
+        """With the names that Python and the framework keep for themselves."""
         fields = super().get_fields()
+        fields["data"] = serializers.JSONField(read_only=True)
         fields["from"] = serializers.CharField(
             source="from_status", read_only=True, allow_null=True
         )
@@ -231,8 +237,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     message = serializers.CharField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     detail = serializers.CharField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """With `errors`, which the framework keeps for itself."""
+        return super().get_fields() | {"errors": FieldErrors(read_only=True)}
 
 
 class OrderErrorSerializer(ErrorSerializer):

@@ -13,7 +13,7 @@ from trading.api.serializers.fields import (
     UtcField,
     WordField,
 )
-from trading.api.serializers.orders import TextsField
+from trading.api.serializers.orders import FieldErrors, TextsField
 from trading.domain.values import Product, Side, StateScope, TradingStateName
 from trading.models import Alert, ClosedTrade, Position, Strategy
 from trading.models.alert import AlertOutcome
@@ -28,9 +28,6 @@ class AlertSerializer(ModelSerializer):
     outcome = WordField(AlertOutcome, read_only=True)
     strategy_id = serializers.IntegerField(read_only=True, allow_null=True)
     order_id = serializers.IntegerField(read_only=True, allow_null=True)
-    errors = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField()), read_only=True
-    )
     warnings = TextsField(read_only=True)
 
     class Meta:
@@ -51,7 +48,6 @@ class AlertSerializer(ModelSerializer):
             "reason",
             "outcome",
             "code",
-            "errors",
             "warnings",
             "repaired",
             "duplicate_count",
@@ -59,6 +55,10 @@ class AlertSerializer(ModelSerializer):
             "order_id",
         )
         read_only_fields = fields
+
+    def get_fields(self) -> dict[str, Any]:
+        """With `errors`, which the framework keeps for itself."""
+        return super().get_fields() | {"errors": FieldErrors(read_only=True)}
 
 
 class PositionSerializer(ModelSerializer):

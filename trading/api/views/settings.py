@@ -7,13 +7,13 @@ from django.db.models import ProtectedError, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from risk import policy
 from risk.models import RiskSettings
 from sigmatrader.db import write_transaction
 from trading.api.base import ApiView, store
 from trading.api.filters import ID_OF_STRATEGY, IDEMPOTENCY_KEY, Filters, word_parameter
-from trading.api.serializers.fields import ModelSerializer
 from trading.api.serializers.orders import ErrorSerializer
 from trading.api.serializers.records import (
     TradingStateChangedSerializer,
@@ -33,7 +33,7 @@ class _Rows(ApiView):
     """Creating and changing rows through the view's serializer."""
 
     def create(self) -> Response:
-        def fresh() -> ModelSerializer:
+        def fresh() -> BaseSerializer[Any]:
             return self.get_serializer(data=self.request.data)
 
         return Response(self.get_serializer(store(fresh(), fresh)).data, status=201)
@@ -41,7 +41,7 @@ class _Rows(ApiView):
     def change(self, pk: str) -> Response:
         """Fields that are not given keep their values, with PUT as with PATCH."""
 
-        def fresh() -> ModelSerializer:
+        def fresh() -> BaseSerializer[Any]:
             row = self.find(self.get_queryset(), pk)
             return self.get_serializer(row, data=self.request.data, partial=True)
 
