@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
 from sigmatrader import health, metrics
+from trading.api.views.about import Root
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -15,6 +16,7 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("metrics/", metrics.metrics),
     path("webhook/", include("trading.webhooks.urls")),
+    path("api", Root.as_view(schema=None)),
     path("api/", include("trading.api.urls")),
     path("admin/", admin.site.urls),
     path(

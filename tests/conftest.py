@@ -63,8 +63,13 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """SQLite's test database is a file, so that threads and processes can share it."""
+    """SQLite's test database is a file, so that threads and processes can share it.
+
+    On PostgreSQL a test may have more threads than the web server of one process ever has.
+    """
     del django_db_modify_db_settings
     default: dict[str, Any] = settings.DATABASES["default"]
     if default["ENGINE"].endswith("sqlite3"):
         default.setdefault("TEST", {})["NAME"] = str(_DATA_DIR / "test.sqlite3")
+    else:
+        default["OPTIONS"]["pool"]["max_size"] = 64

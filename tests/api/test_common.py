@@ -59,8 +59,9 @@ def test_an_order_answers_with_and_without_slash(slash, api):
     assert api.post(f"orders/{order.pk}/cancel{slash}").json()["status"] == "CANCELLED"
 
 
-def test_the_root_tells_name_version_and_environment_to_anybody(client):
-    answer = client.get("/api/").json()
+@pytest.mark.parametrize("path", ["/api", "/api/"])
+def test_the_root_tells_name_version_and_environment_to_anybody(path, client):
+    answer = client.get(path).json()
     assert set(answer) == {"name", "version", "environment"}
     assert answer["environment"] == "test"
 

@@ -118,11 +118,13 @@ def test_halt_is_one_press_from_any_page_and_resuming_needs_a_reason(
     page.goto("/queue/")
     expect(page.locator(f"#order-{order_id}")).to_contain_text("On hold")
     page.goto("/risk/")
-    resume = page.get_by_role("button", name=re.compile("resume", re.I)).first
-    form = page.locator("form").filter(has=resume)
-    form.locator("[name=reason]").fill("the storm is over")
-    resume.click()
-    expect(page.locator("body")).to_contain_text("ACTIVE")
+    change = page.locator("#change")
+    change.locator("[name=state]").select_option("ACTIVE")
+    change.get_by_role("button", name="Change the state").click()
+    expect(page.locator("#change")).to_contain_text("why trading may resume")
+    change.locator("[name=reason]").fill("the storm is over")
+    change.get_by_role("button", name="Change the state").click()
+    expect(page.locator("body")).not_to_contain_text("HALTED: everything")
     page.goto("/queue/")
     expect(page.locator(f"#order-{order_id}")).to_contain_text("Passes")
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,14 @@ def test_decisions_are_numbered_and_have_their_three_parts():
             "## Decision",
             "## Consequences",
         ]
+
+
+def test_every_package_that_is_installed_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = [re.split(r"[\[<>=]", wanted)[0] for wanted in project["dependencies"]]
+    page = (ROOT / "docs/decisions/0005-dependencies.md").read_text()
+    assert len(names) > 10
+    assert [name for name in names if f"`{name}`" not in page] == []
 
 
 def _variables_read() -> set[str]:
