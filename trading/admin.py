@@ -23,8 +23,8 @@ from trading.models import (
     WorkerHeartbeat,
 )
 from trading.services import webhook_secrets
-from trading.templatetags.money import pnl as pnl_text
-from trading.templatetags.money import price as price_text
+from trading.templatetags.marks import order_words
+from trading.templatetags.money import ist, pnl, price, qty
 
 
 @admin.register(Strategy)
@@ -156,23 +156,18 @@ class FillInline(_RecordInline):
 class OrderAdmin(RecordAdmin):
     list_display = (
         "number",
-        "created_at",
-        "side",
-        "qty",
-        "symbol",
-        "order_type",
+        "created",
+        "what",
         "shown_price",
-        "product",
         "status",
         "mode",
         "simulated",
         "strategy",
-        "connection",
         "page",
     )
     list_display_links = ("number",)
     list_filter = ("status", "side", "mode", "simulated", "product", "strategy", "connection")
-    list_select_related = ("strategy", "connection")
+    list_select_related = ("strategy",)
     search_fields = ("symbol", "client_order_id", "broker_order_id", "error_message")
     date_hierarchy = "created_at"
     inlines = (EventInline, AttemptInline, FillInline)
@@ -181,9 +176,17 @@ class OrderAdmin(RecordAdmin):
     def number(self, order: Order) -> str:
         return f"#{order.pk}"
 
+    @admin.display(description="created (IST)", ordering="created_at")
+    def created(self, order: Order) -> str:
+        return ist(order.created_at, "second")
+
+    @admin.display(description="what", ordering="symbol")
+    def what(self, order: Order) -> str:
+        return f"{order.side} {qty(order.qty)} {order.symbol} {order_words(order)}"
+
     @admin.display(description="price ₹", ordering="price")
     def shown_price(self, order: Order) -> str:
-        return price_text(order.price)
+        return price(order.price)
 
     @admin.display(description="page")
     def page(self, order: Order) -> SafeString:
@@ -194,11 +197,9 @@ class OrderAdmin(RecordAdmin):
 class AlertAdmin(RecordAdmin):
     list_display = (
         "pk",
-        "received_at",
+        "received",
         "strategy_name",
-        "action",
-        "qty",
-        "symbol",
+        "what",
         "shown_price",
         "outcome",
         "code",
@@ -210,79 +211,90 @@ class AlertAdmin(RecordAdmin):
     date_hierarchy = "received_at"
     exclude = ("dedupe_key", "body_digest")
 
+    @admin.display(description="received (IST)", ordering="received_at")
+    def received(self, alert: Alert) -> str:
+        return ist(alert.received_at, "second")
+
+    @admin.display(description="what", ordering="symbol")
+    def what(self, alert: Alert) -> str:
+        return f"{alert.action} {qty(alert.qty)} {alert.symbol}".strip()
+
     @admin.display(description="price ₹", ordering="price")
     def shown_price(self, alert: Alert) -> str:
-        return price_text(alert.price)
+        return price(alert.price)
 
 
 @admin.register(OrderEvent)
 class OrderEventAdmin(RecordAdmin):
-    list_display = ("at", "order_id", "sequence", "from_status", "to_status", "actor", "reason")
+    list_display = ("when", "order_id", "sequence", "from_status", "to_status", "actor", "reason")
     list_filter = ("to_status",)
     search_fields = ("order__symbol", "order__client_order_id", "actor", "reason")
     date_hierarchy = "at"
 
+    @admin.display(description="at (IST)", ordering="at")
+    def when(self, event: OrderEvent) -> str:
+        return ist(event.at, "exact")
+
 
 @admin.register(OrderAttempt)
 class OrderAttemptAdmin(RecordAdmin):
-    list_display = (
-        "tag",
-        "order_id",
-        "number",
-        "claimed_at",
-        "closed_at",
-        "outcome",
-        "broker_order_id",
-        "message",
-    )
+    list_display = ("tag", "order_id", "number", "begun", "outcome", "broker_order_id", "message")
     list_filter = ("outcome", "variety")
     search_fields = ("tag", "broker_order_id", "order__symbol")
     exclude = ("lease_token",)
 
+    @admin.display(description="begun (IST)", ordering="claimed_at")
+    def begun(self, attempt: OrderAttempt) -> str:
+        return ist(attempt.claimed_at, "exact")
+
 
 @admin.register(Fill)
 class FillAdmin(RecordAdmin):
-    list_display = ("at", "order_id", "side", "qty", "symbol", "shown_price", "product", "trade_id")
+    list_display = ("when", "order_id", "side", "qty", "symbol", "shown_price", "trade_id")
     list_filter = ("side", "product", "connection")
     search_fields = ("symbol", "trade_id", "order__client_order_id")
     date_hierarchy = "at"
 
+    @admin.display(description="at (IST)", ordering="at")
+    def when(self, fill: Fill) -> str:
+        return ist(fill.at, "exact")
+
     @admin.display(description="price ₹", ordering="price")
     def shown_price(self, fill: Fill) -> str:
-        return price_text(fill.price)
+        return price(fill.price)
 
 
 @admin.register(Position)
 class PositionAdmin(RecordAdmin):
-    list_display = (
-        "symbol",
-        "exchange",
-        "product",
-        "connection",
-        "qty",
-        "shown_pnl",
-        "last_updated",
-    )
+    list_display = ("symbol", "exchange", "product", "connection", "qty", "shown_pnl", "updated")
     list_filter = ("connection", "product", "exchange")
     list_select_related = ("connection",)
     search_fields = ("symbol",)
 
     @admin.display(description="P&L", ordering="pnl")
     def shown_pnl(self, position: Position) -> str:
-        return pnl_text(position.pnl)
+        return pnl(position.pnl)
+
+    @admin.display(description="updated (IST)", ordering="last_updated")
+    def updated(self, position: Position) -> str:
+        return ist(position.last_updated, "second")
 
 
 @admin.register(ClosedTrade)
 class ClosedTradeAdmin(RecordAdmin):
-    list_display = ("closed_at", "symbol", "side", "qty", "shown_pnl", "strategy", "simulated")
+    list_display = ("closed", "symbol", "side", "qty", "shown_pnl", "strategy", "simulated")
     list_filter = ("simulated", "strategy", "product")
     list_select_related = ("strategy",)
     search_fields = ("symbol",)
     date_hierarchy = "closed_at"
 
+    @admin.display(description="closed (IST)", ordering="closed_at")
+    def closed(self, trade: ClosedTrade) -> str:
+        return ist(trade.closed_at, "second")
+
     @admin.display(description="P&L", ordering="pnl")
     def shown_pnl(self, trade: ClosedTrade) -> str:
-        return pnl_text(trade.pnl)
+        return pnl(trade.pnl)
 
 
 @admin.register(Instrument)

@@ -12,8 +12,8 @@ def test_the_docs_page_shows_every_call_and_asks_no_other_host(server, open_page
     expect(page.locator(".opblock").first).to_be_visible()
     expect(page.locator("[id$=tradingview_alert]")).to_be_visible()
     page.locator("[id$=trading_state_get]").click()
-    page.get_by_role("button", name="Try it out").first.click()
-    page.get_by_role("button", name="Execute").first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute", exact=True).click()
     expect(page.get_by_text('"breakers": []').first).to_be_visible()
 
 

@@ -111,6 +111,8 @@ def _local_text(moment: datetime, style: str) -> str:
         return f"{local:%d %b %Y, %H:%M:%S}.{local.microsecond // 1000:03d}"
     if style == "time" or (style == "" and local.date() == today.date()):
         return f"{local:%H:%M:%S}"
+    if style == "second":
+        return f"{local:%d %b %Y, %H:%M:%S}"
     if style == "day":
         return f"{local:%d %b %Y}"
     if style == "minute":
@@ -134,7 +136,8 @@ def _time_element(moment: datetime, text: str, extra: SafeString | str = "") -> 
 def ist(value: Any, style: str = "") -> SafeString | str:
     """A moment in IST as a <time> that carries the exact UTC.
 
-    Styles: "" leaves today's date out; "time", "minute", "day"; "exact" has milliseconds.
+    Styles: "" and "minute" leave today's date out; "time", "day"; "second" and "exact" (with
+    milliseconds) are whole.
     """
     if not isinstance(value, datetime):
         return NOTHING
