@@ -41,10 +41,11 @@ def _have_postgres() -> None:
 
 
 def provide() -> None:
-    """Return when a PostgreSQL server and Chromium are there; else raises ProgramMissing."""
+    """Return when everything is there; else raises ProgramMissing."""
     needs = (
         (_have_postgres, "a PostgreSQL server", ("postgresql",)),
         (programs.find_chromium, "Chromium", ("chromium", "fonts-dejavu-core")),
+        (programs.find_curl, "curl", ("curl",)),
         (programs.check_browser_driver, "the browser driver's library", ("libatomic1",)),
     )
     for look, what, packages in needs:

@@ -23,7 +23,6 @@ from trading.models import (
     WorkerHeartbeat,
 )
 from trading.services import webhook_secrets
-from trading.templatetags.marks import order_words
 from trading.templatetags.money import ist, pnl, price, qty
 
 
@@ -160,8 +159,7 @@ class OrderAdmin(RecordAdmin):
         "what",
         "shown_price",
         "status",
-        "mode",
-        "simulated",
+        "money",
         "strategy",
         "page",
     )
@@ -182,7 +180,11 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description="what", ordering="symbol")
     def what(self, order: Order) -> str:
-        return f"{order.side} {qty(order.qty)} {order.symbol} {order_words(order)}"
+        return f"{order.side} {qty(order.qty)} {order.symbol}"
+
+    @admin.display(description="money", ordering="simulated")
+    def money(self, order: Order) -> str:
+        return "PAPER" if order.simulated else "LIVE"
 
     @admin.display(description="price ₹", ordering="price")
     def shown_price(self, order: Order) -> str:

@@ -137,6 +137,12 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(api):
     assert "GET" in response.headers["Allow"]
 
 
+@pytest.mark.parametrize("path", [*LISTS, "orders/1", "orders/1/execute", "strategies/1"])
+def test_options_and_head_are_answered(path, api, client):
+    assert client.options(f"/api/{path}/", headers=api.headers).status_code == 200
+    assert client.head(f"/api/{path}/", headers=api.headers).status_code in (200, 404, 405)
+
+
 @pytest.mark.parametrize("accept", ["text/html", "image/png", "application/xml"])
 def test_the_answer_is_json_whatever_is_asked_for(accept, api, client):
     response = client.get("/api/orders/?format=xml", headers={**api.headers, "Accept": accept})

@@ -129,6 +129,12 @@ def test_an_order_that_somebody_stops_meanwhile_is_409(status, api, worker):
     assert (response.status_code, response.json()["code"]) == (409, status.value)
 
 
+def test_a_fill_that_does_not_come_is_not_waited_for_long(api, worker):
+    worker(lambda pk: Order.objects.get(pk=pk).status == "SENT" or walked(Status.SENT)(pk))
+    response = execute(api, make_order())
+    assert (response.status_code, response.json()["status"]) == (200, "SENT")
+
+
 def test_wait_false_answers_at_once(api, worker):
     worker(lambda _: pytest.fail("it waited"))
     response = execute(api, make_order(), {"wait": False})

@@ -1,4 +1,4 @@
-"""Finds what the tests need beside Python: a PostgreSQL server, Chromium, what drives it."""
+"""Finds what the tests need beside Python: a PostgreSQL server, Chromium and its driver, curl."""
 
 import os
 import re
@@ -74,6 +74,14 @@ def find_chromium() -> Path:
         f"No browser was found in PATH ({', '.join(CHROMIUM_NAMES)}). "
         "Install one, for example: sudo apt-get install chromium"
     )
+
+
+def find_curl() -> Path:
+    """curl: the first alert that `manage.py up` prints is sent with it."""
+    found = shutil.which("curl")
+    if found is None:
+        raise ProgramMissing("curl is not in PATH. Install it: sudo apt-get install curl")
+    return Path(found)
 
 
 def check_browser_driver() -> None:

@@ -6,11 +6,13 @@ import time
 
 from sigmatrader import clock
 from trading.domain.order import Status
+from trading.domain.values import OrderType
 from trading.models import Order
 
 WAIT_SECONDS = 10.0
 _FIRST_PAUSE = 0.025
 _LONGEST_PAUSE = 0.1
+_PAPER_FILL_SECONDS = 0.3
 _ON_ITS_WAY = frozenset({Status.QUEUED, Status.SENDING})
 
 
@@ -30,20 +32,27 @@ def wait_for_outcome(order_id: int, seconds: float = WAIT_SECONDS) -> None:
     if not _waiting.acquire(blocking=False):
         return
     try:
-        deadline = time.monotonic() + seconds
-        pause = _FIRST_PAUSE
-        while _still_on_its_way(order_id, deadline - time.monotonic()):
-            time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
-            pause = min(pause * 1.3, _LONGEST_PAUSE)
+        _poll(order_id, time.monotonic() + seconds)
     finally:
         _waiting.release()
 
 
-def _still_on_its_way(order_id: int, left: float) -> bool:
-    if left <= 0:
-        return False
-    status, not_before = Order.objects.values_list("status", "not_before").get(pk=order_id)
-    if status not in _ON_ITS_WAY:
-        return False
-    # Deferred beyond our patience: say so now.
-    return not_before is None or (not_before - clock.now()).total_seconds() < left
+def _poll(order_id: int, deadline: float) -> None:
+    pause = _FIRST_PAUSE
+    sent_at: float | None = None
+    while (left := deadline - time.monotonic()) > 0:
+        status, not_before, simulated, order_type = Order.objects.values_list(
+            "status", "not_before", "simulated", "order_type"
+        ).get(pk=order_id)
+        if status in _ON_ITS_WAY:
+            if not_before is not None and (not_before - clock.now()).total_seconds() >= left:
+                return  # deferred beyond our patience: say so now
+        elif status == Status.SENT and simulated and order_type == OrderType.MARKET:
+            # A paper fill follows at once.
+            sent_at = sent_at or time.monotonic()
+            if time.monotonic() - sent_at >= _PAPER_FILL_SECONDS:
+                return
+        else:
+            return
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.3, _LONGEST_PAUSE)

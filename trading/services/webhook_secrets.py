@@ -41,23 +41,22 @@ class StoredSecret:
     valid: bool
 
 
-def _is_valid(row: WebhookSecret, now: datetime) -> bool:
-    return row.valid_until is None or row.valid_until > now
-
-
-def _open(row: WebhookSecret) -> str | None:
+def _open(pk: int, encrypted: str) -> str | None:
     try:
-        return crypto.decrypt(row.secret_encrypted)
+        return crypto.decrypt(encrypted)
     except CryptoError as error:
-        logger.error("webhook secret %s can't be read: %s", row.pk, error)
+        logger.error("webhook secret %s can't be read: %s", pk, error)
         return None
 
 
 def stored(now: datetime) -> list[StoredSecret]:
     """Every secret there is, in one query; those past their time with `valid` False."""
+    rows = WebhookSecret.objects.order_by("id").values_list(
+        "id", "strategy_id", "secret_encrypted", "valid_until"
+    )
     return [
-        StoredSecret(row.strategy_id, _open(row), _is_valid(row, now))
-        for row in WebhookSecret.objects.order_by("id")
+        StoredSecret(strategy_id, _open(pk, encrypted), until is None or until > now)
+        for pk, strategy_id, encrypted, until in rows
     ]
 
 

@@ -113,8 +113,6 @@ def _local_text(moment: datetime, style: str) -> str:
         return f"{local:%H:%M:%S}"
     if style == "second":
         return f"{local:%d %b %Y, %H:%M:%S}"
-    if style == "day":
-        return f"{local:%d %b %Y}"
     if style == "minute":
         return f"{local:%d %b, %H:%M}" if local.date() != today.date() else f"{local:%H:%M}"
     year = "" if local.year == today.year else f" {local:%Y}"
@@ -136,7 +134,7 @@ def _time_element(moment: datetime, text: str, extra: SafeString | str = "") -> 
 def ist(value: Any, style: str = "") -> SafeString | str:
     """A moment in IST as a <time> that carries the exact UTC.
 
-    Styles: "" and "minute" leave today's date out; "time", "day"; "second" and "exact" (with
+    Styles: "" and "minute" leave today's date out; "time"; "second" and "exact" (with
     milliseconds) are whole.
     """
     if not isinstance(value, datetime):

@@ -178,7 +178,7 @@ def _reject(
 def _strategy(name: str) -> Strategy | None:
     if not name:
         return None
-    return Strategy.objects.select_related("connection").filter(name=name).first()
+    return Strategy.objects.filter(name=name).first()
 
 
 def _values(secrets: Iterable[StoredSecret]) -> list[str]:
