@@ -19,14 +19,10 @@ def entry(strategy: str, symbol: str, **details: object) -> dict[str, object]:
 
 @pytest.fixture(scope="module", params=DATABASES)
 def running(request: pytest.FixtureRequest) -> Iterator[Server]:
-    cluster = (
-        request.getfixturevalue("postgres_cluster") if request.param == "postgres" else None
-    )
+    cluster = request.getfixturevalue("postgres_cluster") if request.param == "postgres" else None
     with installation_on(request.param, cluster) as server:
         server.start_web()
-        made = server.api(
-            "/api/strategies/", data={"name": "robot", "execution_mode": "AUTO"}
-        )
+        made = server.api("/api/strategies/", data={"name": "robot", "execution_mode": "AUTO"})
         assert made.status == 201, made.body
         yield server
 
@@ -142,9 +138,9 @@ def test_a_halt_holds_everything_until_somebody_resumes(running: Server) -> None
 
 
 def test_a_resting_limit_order_fills_when_its_price_comes(running: Server) -> None:
-    order_id = running.send_alert(
-        entry("by hand", "HDFC", price=1000, order_type="LIMIT")
-    ).json()["order_id"]
+    order_id = running.send_alert(entry("by hand", "HDFC", price=1000, order_type="LIMIT")).json()[
+        "order_id"
+    ]
     running.api(f"/api/orders/{order_id}/", method="PATCH", data={"price": "900"})
     sent = running.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
     assert (sent.status, sent.json()["status"]) == (200, "SENT")
@@ -154,9 +150,9 @@ def test_a_resting_limit_order_fills_when_its_price_comes(running: Server) -> No
 
 
 def test_a_resting_order_is_cancelled_at_the_broker(running: Server) -> None:
-    order_id = running.send_alert(
-        entry("by hand", "ONGC", price=200, order_type="LIMIT")
-    ).json()["order_id"]
+    order_id = running.send_alert(entry("by hand", "ONGC", price=200, order_type="LIMIT")).json()[
+        "order_id"
+    ]
     running.api(f"/api/orders/{order_id}/", method="PATCH", data={"price": "100"})
     running.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
     running.wait_for_order(order_id, "SENT")

@@ -129,15 +129,11 @@ def test_halt_is_one_press_from_any_page_and_resuming_needs_a_reason(
     expect(page.locator(f"#order-{order_id}")).to_contain_text("Passes")
 
 
-def test_a_lost_server_is_said_and_sending_is_off(
-    server: Server, open_page: PageFactory
-) -> None:
+def test_a_lost_server_is_said_and_sending_is_off(server: Server, open_page: PageFactory) -> None:
     order_id = new_order(server, "ONGC")
     page = open_page(server)
     page.goto("/queue/")
-    button = page.locator(f"#order-{order_id}").get_by_role(
-        "button", name=re.compile("Execute")
-    )
+    button = page.locator(f"#order-{order_id}").get_by_role("button", name=re.compile("Execute"))
     expect(button).to_be_enabled()
     page.context.set_offline(True)
     expect(button).to_be_disabled()

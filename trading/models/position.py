@@ -19,7 +19,9 @@ class Position(models.Model):
     qty = models.BigIntegerField(default=0, help_text="Signed: negative is short.")
     avg_price = ScaledDecimalField(default=Decimal(0))
     realised = ScaledDecimalField(default=Decimal(0))
-    pnl = ScaledDecimalField(default=Decimal(0), help_text="Realised, plus open P&L at the last price.")
+    pnl = ScaledDecimalField(
+        default=Decimal(0), help_text="Realised, plus open P&L at the last price."
+    )
     last_price = ScaledDecimalField(null=True, blank=True)
     multiplier = ScaledDecimalField(default=Decimal(1))
     last_updated = models.DateTimeField()

@@ -104,7 +104,7 @@ def order_words(order: Order) -> str:
 @register.filter
 def check_text(code: str) -> str:
     """What a risk rule's code means, in a sentence."""
-    return Code(code).text if code in Code.__members__ else ""
+    return Code[code].text if code in Code.__members__ else ""
 
 
 @register.filter

@@ -69,7 +69,7 @@ class PriceField(forms.DecimalField):
             **kwargs,
         )
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         return super().to_python(_typed(value))
 
     def prepare_value(self, value: Any) -> Any:

@@ -72,7 +72,7 @@ def filtered(request: Request) -> QuerySet[Order]:
     symbol = filters.symbol("symbol")
     start, end = filters.moment("from"), filters.moment("to", end=True)
     filters.check()
-    found = orders()
+    found = Order.objects.select_related("connection")
     if statuses:
         found = found.filter(status__in=statuses)
     if sides:
@@ -126,7 +126,11 @@ class OrderQueue(OrderView):
         filters = Filters(request)
         strategy = filters.id("strategy_id")
         filters.check()
-        waiting = orders().filter(status=Status.WAITING).order_by("created_at", "id")
+        waiting = (
+            Order.objects.select_related("connection")
+            .filter(status=Status.WAITING)
+            .order_by("created_at", "id")
+        )
         if strategy is not None:
             waiting = waiting.filter(strategy_id=strategy)
         return Response(OrderSerializer(waiting, many=True).data)
