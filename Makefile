@@ -7,15 +7,16 @@ export PYTHON
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench lock format venv venv-dev
+.PHONY: help run test check demo bench lock docs format venv venv-dev
 
 help:
 	@echo "make run     start SigmaTrader (sets up on the first run; Ctrl-C stops it)"
 	@echo "make test    the whole suite: SQLite, PostgreSQL, browser"
-	@echo "make check   formatting, types, import contracts, migrations, templates, locks"
+	@echo "make check   formatting, types, import contracts, migrations, templates, docs, locks"
 	@echo "make demo    the app against the Kite simulator"
 	@echo "make bench   the benchmarks"
 	@echo "make lock    compile requirements.txt and requirements-dev.txt from pyproject.toml"
+	@echo "make docs    rewrite the generated parts of docs/"
 	@echo "make format  format the code"
 
 venv:
@@ -41,6 +42,9 @@ bench:
 
 lock: venv-dev
 	@sh scripts/lock.sh
+
+docs: venv-dev
+	@exec $(PY) -m scripts.docs
 
 format: venv-dev
 	@$(PY) -m ruff check --quiet --fix .

@@ -1,7 +1,6 @@
 """Accounts at brokers, the prices that are known, and the paper broker's own book."""
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,21 +12,13 @@ from django.db.models import F, Q
 from brokers.paper.matching import Direction
 from brokers.port import BrokerStatus
 from sigmatrader import clock, crypto
+from sigmatrader.choices import choices, one_of
 from sigmatrader.conf import KITE_API_ROOT
 from sigmatrader.db import write_transaction
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.values import OrderType, Product, Side, Validity, Variety
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-def _words(words: type[StrEnum]) -> list[tuple[str, str]]:
-    return [(word.value, word.value) for word in words]
-
-
-def _one_of(field: str, words: type[StrEnum], name: str) -> models.CheckConstraint:
-    values = [word.value for word in words]
-    return models.CheckConstraint(condition=Q(**{f"{field}__in": values}), name=name)
 
 
 class BrokerName(models.TextChoices):
@@ -291,20 +282,20 @@ class PaperOrder(models.Model):
     tag = models.CharField(max_length=20)
     exchange = models.CharField(max_length=64)
     tradingsymbol = models.CharField(max_length=128)
-    side = models.CharField(max_length=8, choices=_words(Side))
+    side = models.CharField(max_length=8, choices=choices(Side))
     quantity = models.PositiveIntegerField()
     filled_quantity = models.PositiveIntegerField(default=0)
-    order_type = models.CharField(max_length=16, choices=_words(OrderType))
-    product = models.CharField(max_length=16, choices=_words(Product))
-    validity = models.CharField(max_length=8, choices=_words(Validity))
-    variety = models.CharField(max_length=16, choices=_words(Variety))
+    order_type = models.CharField(max_length=16, choices=choices(OrderType))
+    product = models.CharField(max_length=16, choices=choices(Product))
+    validity = models.CharField(max_length=8, choices=choices(Validity))
+    variety = models.CharField(max_length=16, choices=choices(Variety))
     price = ScaledDecimalField(null=True, blank=True)
     trigger_price = ScaledDecimalField(null=True, blank=True)
     multiplier = ScaledDecimalField(default=Decimal(1))
     triggered = models.BooleanField(default=False)
-    trigger_direction = models.CharField(max_length=8, blank=True, choices=_words(Direction))
+    trigger_direction = models.CharField(max_length=8, blank=True, choices=choices(Direction))
     status = models.CharField(
-        max_length=16, choices=_words(BrokerStatus), default=BrokerStatus.PENDING.value
+        max_length=16, choices=choices(BrokerStatus), default=BrokerStatus.PENDING.value
     )
     message = models.TextField(blank=True)
     market_price = ScaledDecimalField(null=True, blank=True)
@@ -326,12 +317,12 @@ class PaperOrder(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["account", "tag"], name="paper_orders_tag_once"),
-            _one_of("side", Side, "paper_orders_side_word"),
-            _one_of("order_type", OrderType, "paper_orders_order_type_word"),
-            _one_of("product", Product, "paper_orders_product_word"),
-            _one_of("validity", Validity, "paper_orders_validity_word"),
-            _one_of("variety", Variety, "paper_orders_variety_word"),
-            _one_of("status", BrokerStatus, "paper_orders_status_word"),
+            one_of("side", Side, "paper_orders_side_word"),
+            one_of("order_type", OrderType, "paper_orders_order_type_word"),
+            one_of("product", Product, "paper_orders_product_word"),
+            one_of("validity", Validity, "paper_orders_validity_word"),
+            one_of("variety", Variety, "paper_orders_variety_word"),
+            one_of("status", BrokerStatus, "paper_orders_status_word"),
             models.CheckConstraint(
                 condition=Q(quantity__gt=0) & Q(filled_quantity__lte=F("quantity")),
                 name="paper_orders_filled_within_quantity",
@@ -375,7 +366,7 @@ class PaperPosition(models.Model):
     account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="positions")
     exchange = models.CharField(max_length=64)
     tradingsymbol = models.CharField(max_length=128)
-    product = models.CharField(max_length=16, choices=_words(Product))
+    product = models.CharField(max_length=16, choices=choices(Product))
     quantity = models.BigIntegerField(default=0, help_text="Signed: negative is short.")
     turnover = ScaledDecimalField(default=Decimal(0))
     multiplier = ScaledDecimalField(default=Decimal(1))
@@ -387,7 +378,7 @@ class PaperPosition(models.Model):
                 fields=["account", "exchange", "tradingsymbol", "product"],
                 name="paper_positions_once",
             ),
-            _one_of("product", Product, "paper_positions_product_word"),
+            one_of("product", Product, "paper_positions_product_word"),
         ]
 
     def __str__(self) -> str:

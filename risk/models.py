@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, NoReturn
 
 from django.core.exceptions import ValidationError
@@ -12,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from risk.engine.limits import clean_entries
+from sigmatrader.choices import choices, one_of
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.values import ClampMode, RiskScope, StateScope, TradingStateName
 
@@ -22,16 +22,6 @@ POSITIVE_LIMITS = (
     "max_daily_loss",
     "max_open_positions",
 )
-
-
-def _choices(words: type[StrEnum]) -> list[tuple[str, str]]:
-    return [(word.value, word.value.capitalize()) for word in words]
-
-
-def _one_of(field: str, words: type[StrEnum], name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        condition=Q(**{f"{field}__in": [word.value for word in words]}), name=name
-    )
 
 
 def more_than_zero(limit: int | Decimal) -> None:
@@ -60,7 +50,7 @@ class RiskSettings(models.Model):
 
     scope = models.CharField(
         max_length=16,
-        choices=_choices(RiskScope),
+        choices=choices(RiskScope),
         default=RiskScope.STRATEGY,
         help_text="GLOBAL holds for every order, on each account by itself. STRATEGY holds for "
         "one strategy's orders as well: GLOBAL is applied first, and the tighter limit wins.",
@@ -108,7 +98,7 @@ class RiskSettings(models.Model):
     )
     clamp_mode = models.CharField(
         max_length=16,
-        choices=_choices(ClampMode),
+        choices=choices(ClampMode),
         default=ClampMode.CLAMP,
         help_text="An order over its quantity or value limit: CLAMP cuts it to whole lots inside "
         "the limit, with a note; REJECT denies it.",
@@ -134,8 +124,8 @@ class RiskSettings(models.Model):
         verbose_name = "risk settings"
         verbose_name_plural = "risk settings"
         constraints = [
-            _one_of("scope", RiskScope, "risk_settings_scope_word"),
-            _one_of("clamp_mode", ClampMode, "risk_settings_clamp_mode_word"),
+            one_of("scope", RiskScope, "risk_settings_scope_word"),
+            one_of("clamp_mode", ClampMode, "risk_settings_clamp_mode_word"),
             models.CheckConstraint(
                 condition=Q(scope=RiskScope.GLOBAL, strategy__isnull=True)
                 | Q(scope=RiskScope.STRATEGY, strategy__isnull=False),
@@ -208,7 +198,7 @@ class RiskSettings(models.Model):
 class TradingState(models.Model):
     """The trading state of one scope now. A scope without a row is ACTIVE."""
 
-    scope = models.CharField(max_length=16, choices=_choices(StateScope))
+    scope = models.CharField(max_length=16, choices=choices(StateScope))
     connection = models.ForeignKey(
         "brokers.BrokerConnection",
         on_delete=models.CASCADE,
@@ -224,7 +214,7 @@ class TradingState(models.Model):
         related_name="trading_states",
     )
     state = models.CharField(
-        max_length=16, choices=_choices(TradingStateName), default=TradingStateName.ACTIVE
+        max_length=16, choices=choices(TradingStateName), default=TradingStateName.ACTIVE
     )
     reason = models.TextField(blank=True)
     changed_at = models.DateTimeField()
@@ -234,8 +224,8 @@ class TradingState(models.Model):
         db_table = "trading_states"
         ordering = ["scope", "id"]
         constraints = [
-            _one_of("scope", StateScope, "trading_states_scope_word"),
-            _one_of("state", TradingStateName, "trading_states_state_word"),
+            one_of("scope", StateScope, "trading_states_scope_word"),
+            one_of("state", TradingStateName, "trading_states_state_word"),
             models.CheckConstraint(
                 condition=Q(
                     scope=StateScope.EVERYTHING, connection__isnull=True, strategy__isnull=True
@@ -282,7 +272,7 @@ class TradingStateChange(models.Model):
     `label` keeps the name of the account or strategy when that is deleted.
     """
 
-    scope = models.CharField(max_length=16, choices=_choices(StateScope))
+    scope = models.CharField(max_length=16, choices=choices(StateScope))
     connection = models.ForeignKey(
         "brokers.BrokerConnection",
         on_delete=models.SET_NULL,
@@ -298,8 +288,8 @@ class TradingStateChange(models.Model):
         related_name="trading_state_changes",
     )
     label = models.CharField(max_length=300)
-    old = models.CharField(max_length=16, choices=_choices(TradingStateName))
-    new = models.CharField(max_length=16, choices=_choices(TradingStateName))
+    old = models.CharField(max_length=16, choices=choices(TradingStateName))
+    new = models.CharField(max_length=16, choices=choices(TradingStateName))
     reason = models.TextField(blank=True)
     actor = models.CharField(max_length=150)
     at = models.DateTimeField()
@@ -311,9 +301,9 @@ class TradingStateChange(models.Model):
         ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["-at", "-id"], name="trading_state_changes_latest")]
         constraints = [
-            _one_of("scope", StateScope, "trading_state_changes_scope"),
-            _one_of("old", TradingStateName, "trading_state_changes_old"),
-            _one_of("new", TradingStateName, "trading_state_changes_new"),
+            one_of("scope", StateScope, "trading_state_changes_scope"),
+            one_of("old", TradingStateName, "trading_state_changes_old"),
+            one_of("new", TradingStateName, "trading_state_changes_new"),
         ]
 
     def __str__(self) -> str:

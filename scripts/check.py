@@ -97,6 +97,7 @@ def _checks(work: Path) -> list[tuple[str, Callable[[], str]]]:
                 BIN / "djade", "--target-version", "5.2", "--check", *_templates(), env=local
             ),
         ),
+        ("docs", _command(sys.executable, "-m", "scripts.docs", "--check", env=local)),
         ("locks", lambda: "\n".join(locks.problems(ROOT))),
     ]  # fmt: skip
 

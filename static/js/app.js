@@ -96,8 +96,13 @@ setInterval(() => {
 
 // -- the queue: rows are renewed one by one, and none moves or is taken away under the pointer -
 
-function isBusy(row) {
-  return "busy" in row.dataset || row.contains(document.activeElement) || row.querySelector(".htmx-request");
+const isBusy = (row) => "busy" in row.dataset || row.querySelector(".htmx-request") !== null;
+
+function renew(old, row) {
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  old.replaceWith(row);
+  htmx.process(row);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
 function merge(live, html) {
@@ -112,9 +117,7 @@ function merge(live, html) {
         document.getElementById(list.id).append(added);
         htmx.process(added);
       } else if (old.dataset.v !== row.dataset.v && !isBusy(old)) {
-        const renewed = document.importNode(row, true);
-        old.replaceWith(renewed);
-        htmx.process(renewed);
+        renew(old, document.importNode(row, true));
       }
     }
   }
@@ -150,8 +153,11 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (verb === "get" && own && elt.dataset.v) parameters.set("v", elt.dataset.v);
 });
 
+let focusWasIn = "";
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;
+  focusWasIn = target.contains(document.activeElement) ? target.id : "";
   if (xhr.responseURL.includes("/accounts/login/")) {
     event.detail.shouldSwap = false;
     location.reload();
@@ -159,6 +165,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = false;
     merge(target, xhr.responseText);
   }
+});
+
+// A pressed button goes with its old row: the focus stays in the row, in the first field of a form.
+document.addEventListener("htmx:afterSettle", () => {
+  if (!focusWasIn || document.activeElement !== document.body) return;
+  const row = document.getElementById(focusWasIn);
+  const next = row?.querySelector(".field input, .field select") ?? row?.querySelector("button, .btn, a");
+  next?.focus({ preventScroll: true });
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {

@@ -122,6 +122,11 @@ def test_what_is_no_json_object_is_400(raw, path, api):
     assert response.json()["message"]
 
 
+def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_sent(api):
+    response = api.post("strategies/", {"a\ud800": 1})
+    assert (response.status_code, list(response.json()["errors"])) == (400, ["a\\ud800"])
+
+
 def test_a_body_that_is_too_large_is_413(api):
     assert api.post("strategies/", raw=b" " * (64 * 1024 + 1)).status_code == 413
 

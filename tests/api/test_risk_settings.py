@@ -94,6 +94,7 @@ def test_one_row_for_each_scope(api):
         ({"scope": "GLOBAL", "symbol_whitelist": [5]}, "symbol_whitelist"),
         ({"scope": "GLOBAL", "symbol_whitelist": ["IN FY"]}, "symbol_whitelist"),
         ({"scope": "GLOBAL", "symbol_blacklist": ["a\x00"]}, "symbol_blacklist"),
+        ({"scope": "GLOBAL", "symbol_blacklist": ["a\ud800"]}, "symbol_blacklist"),
         (
             {"scope": "GLOBAL", "symbol_whitelist": ["TCS"], "symbol_blacklist": ["TCS"]},
             "symbol_blacklist",

@@ -15,7 +15,7 @@ from trading.domain.order import Status
 from trading.models import Order, OrderAttempt
 from trading.services import queue
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
 
 def text_of(response) -> str:

@@ -11,7 +11,7 @@ from tests.web.conftest import HOSTILE, HX, make_trade, order_in
 from trading.domain.order import Status
 from trading.models import Order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
 PAGES = ("dashboard", "queue", "orders", "alerts", "positions", "analytics", "risk", "settings")
 UNESCAPED = re.compile(r"<script>alert|<b>5</b>")

@@ -48,7 +48,17 @@ class ApiError(exceptions.APIException):
 
 
 def error_body(code: str, message: str, errors: Errors | None = None) -> dict[str, Any]:
-    return {"code": code, "message": message, "errors": errors or {}, "detail": message}
+    message = _sendable(message)
+    shown = {
+        _sendable(field): [_sendable(text) for text in texts]
+        for field, texts in (errors or {}).items()
+    }
+    return {"code": code, "message": message, "errors": shown, "detail": message}
+
+
+def _sendable(text: str) -> str:
+    """Refusals quote what was sent; half a surrogate pair could not be sent back."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:

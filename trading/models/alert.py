@@ -1,8 +1,8 @@
 from django.db import models
 
+from sigmatrader.choices import choices
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.values import Side
-from trading.models.choices import choices
 
 
 class AlertOutcome(models.TextChoices):

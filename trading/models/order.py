@@ -3,6 +3,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import F, Q
 
+from sigmatrader.choices import choices, one_of
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.order import AT_BROKER, ENDED, Status
 from trading.domain.values import (
@@ -15,7 +16,6 @@ from trading.domain.values import (
     Validity,
     Variety,
 )
-from trading.models.choices import choices, one_of
 
 
 class Order(models.Model):

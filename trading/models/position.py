@@ -2,9 +2,9 @@ from decimal import Decimal
 
 from django.db import models
 
+from sigmatrader.choices import choices, one_of
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.values import Product, Side
-from trading.models.choices import choices, one_of
 
 
 class Position(models.Model):

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from sigmatrader.choices import choices, one_of
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.signal import STRATEGY_NAME_RULE, is_strategy_name
 from trading.domain.values import (
@@ -14,7 +15,6 @@ from trading.domain.values import (
     Product,
     SizingMode,
 )
-from trading.models.choices import choices, one_of
 
 
 def check_strategy_name(name: str) -> None:

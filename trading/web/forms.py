@@ -56,6 +56,7 @@ class PriceField(forms.DecimalField):
     default_error_messages = {
         "invalid": "Enter a price such as 1,499.50, or leave it empty.",
         "min_value": "Enter a price above 0, or leave it empty.",
+        "max_decimal_places": "Enter at most %(max)s decimals.",
     }
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
@@ -200,13 +201,15 @@ class StateForm(forms.Form):
 class _FilterForm(forms.Form):
     """Filters come from the address: what makes no sense is shown there and not applied."""
 
+    no_strategy = "Every strategy"
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.required = False
         if "strategy" in self.fields:
             self.fields["strategy"].choices = [  # type: ignore[attr-defined]
-                ("", "Every strategy"),
+                ("", self.no_strategy),
                 *((str(one.pk), one.name) for one in Strategy.objects.all()),
             ]
 
@@ -277,6 +280,8 @@ class TradeFilter(_FilterForm):
 
 class MessageForm(_FilterForm):
     """What the message for TradingView is made for."""
+
+    no_strategy = "None yet"
 
     strategy = forms.ChoiceField()
     product = forms.ChoiceField(choices=_any(Product, "The strategy's default"))

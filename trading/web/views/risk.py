@@ -56,10 +56,15 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 def _said(change: StateChange) -> str:
     parts = [f"Trading is {change.state} now."]
     if change.set_aside:
-        parts.append(f"{len(change.set_aside)} queued orders wait for you again.")
+        parts.append(f"{_orders(change.set_aside, 'queued')} set aside: back in the queue.")
     if change.cancelled:
-        parts.append(f"A cancel of {len(change.cancelled)} working orders is asked for.")
+        parts.append(f"A cancel of {_orders(change.cancelled, 'working')} is asked for.")
     return " ".join(parts)
+
+
+def _orders(numbers: list[int], kind: str) -> str:
+    count = len(numbers)
+    return f"1 {kind} order" if count == 1 else f"{count} {kind} orders"
 
 
 @require_POST
