@@ -81,6 +81,28 @@ def write_transaction(wait_seconds: float | None = None) -> Iterator[None]:
         yield
 
 
+def _set_busy_timeout(milliseconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
+
+@contextmanager
+def _commit_within_on_sqlite(seconds: float) -> Iterator[None]:
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            yield
+        return
+    started = time.monotonic()
+    with _writer_queue(seconds):
+        left = max(seconds - (time.monotonic() - started), 0.1)
+        _set_busy_timeout(int(left * 1000))
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            _set_busy_timeout(settings.SQLITE_BUSY_TIMEOUT_MS)
+
+
 @contextmanager
 def commit_within(seconds: float) -> Iterator[None]:
     """A write transaction that gives up with `Busy` or the database's own error after `seconds`.
@@ -88,14 +110,8 @@ def commit_within(seconds: float) -> Iterator[None]:
     For callers who must answer in time, such as the webhook.
     """
     if is_sqlite():
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-        try:
-            with write_transaction(seconds):
-                yield
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA busy_timeout = {settings.SQLITE_BUSY_TIMEOUT_MS}")
+        with _commit_within_on_sqlite(seconds):
+            yield
         return
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -100,6 +100,8 @@ def configure(_: dict[str, Any]) -> None:
                 "django": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "WARNING"},
+                # Anybody can send a wrong Host header; the answer is a 400 and no news.
+                "django.security.DisallowedHost": {"handlers": [], "propagate": False},
                 "axes": {"level": "WARNING"},
                 "urllib3": {"level": "WARNING"},
             },

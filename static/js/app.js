@@ -143,8 +143,12 @@ function setLost(lost) {
   for (const button of document.querySelectorAll("button[data-needs-server]")) button.disabled = lost;
 }
 
+const pressedIn = new Set(); // ids of the rows that hold a button just pressed
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (isPoll(event.detail) && document.hidden) event.preventDefault();
+  const { detail } = event;
+  if (!isPoll(detail)) pressedIn.add(detail.target.id);
+  else if (document.hidden) event.preventDefault();
 });
 
 document.addEventListener("htmx:configRequest", (event) => {
@@ -153,11 +157,8 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (verb === "get" && own && elt.dataset.v) parameters.set("v", elt.dataset.v);
 });
 
-let focusWasIn = "";
-
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;
-  focusWasIn = target.contains(document.activeElement) ? target.id : "";
   if (xhr.responseURL.includes("/accounts/login/")) {
     event.detail.shouldSwap = false;
     location.reload();
@@ -167,11 +168,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// A pressed button goes with its old row: the focus stays in the row, in the first field of a form.
-document.addEventListener("htmx:afterSettle", () => {
-  if (!focusWasIn || document.activeElement !== document.body) return;
-  const row = document.getElementById(focusWasIn);
-  const next = row?.querySelector(".field input, .field select") ?? row?.querySelector("button, .btn, a");
+// A pressed button goes with its old row. The focus stays in the row: in the first field of a form,
+// else on the order's link, where a second Enter decides nothing.
+document.addEventListener("htmx:afterSettle", ({ target: row }) => {
+  if (!pressedIn.delete(row.id) || document.activeElement !== document.body) return;
+  const next = row.querySelector(".field input, .field select") ?? row.querySelector(".sym");
   next?.focus({ preventScroll: true });
 });
 

@@ -66,6 +66,10 @@ def _duplicate(first: Alert, envelope: Envelope, kind: str) -> Intake:
             },
         )
     _count_duplicate(first, envelope)
+    return _as_duplicate(first)
+
+
+def _as_duplicate(first: Alert) -> Intake:
     order = first.orders.order_by("id").first()
     return Intake(
         "duplicate",
@@ -74,6 +78,11 @@ def _duplicate(first: Alert, envelope: Envelope, kind: str) -> Intake:
         order.status if order else "",
         order.mode if order else "",
     )
+
+
+def _key(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> DedupeKey:
+    strategy_key = str(strategy.pk) if strategy else f"?{signal.strategy_name}"
+    return dedupe_key(signal, strategy_key, envelope.digest)
 
 
 def _holder(key: DedupeKey, now: datetime) -> Alert | None:
@@ -248,8 +257,7 @@ def accept(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Int
     Must run inside a write transaction that the caller commits. Two at the same moment are told
     apart by the UNIQUE dedupe key: the second finds the first.
     """
-    strategy_key = str(strategy.pk) if strategy else f"?{signal.strategy_name}"
-    key = dedupe_key(signal, strategy_key, envelope.digest)
+    key = _key(signal, strategy, envelope)
     first = _holder(key, envelope.received_at)
     if first is None:
         try:
@@ -260,6 +268,18 @@ def accept(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Int
             if first is None:
                 raise
     return _duplicate(first, envelope, key.kind)
+
+
+def known_duplicate(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Intake | None:
+    """The first one's answer when the very same message is stored already.
+
+    Only reads, for when the database can't be had for writing: the copy is not counted.
+    """
+    first = Alert.objects.filter(dedupe_key=_key(signal, strategy, envelope).key).first()
+    if first is None or first.body_digest != envelope.digest:
+        return None
+    over = first.dedupe_until is not None and first.dedupe_until <= envelope.received_at
+    return None if over else _as_duplicate(first)
 
 
 def ignore(envelope: Envelope, code: str, fields: dict[str, Any]) -> Intake:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest
 
-from sigmatrader.db import commit_within
+from sigmatrader.db import Busy, commit_within
 from trading.domain.signal import Signal
 from trading.models import Strategy
 from trading.services import intake, webhook_secrets
@@ -136,11 +137,11 @@ def _understand(message: _Message, document: Document) -> Intake | Probe:
         return _reject(envelope, rejection.code, rejection.errors, rejection.fields)
     if isinstance(meaning, Probe):
         return meaning
-    with commit_within(COMMIT_SECONDS):
-        if isinstance(meaning, Ignored):
+    if isinstance(meaning, Ignored):
+        with commit_within(COMMIT_SECONDS):
             result = intake.ignore(envelope, meaning.code, meaning.fields)
-        else:
-            result = _accept(meaning, strategy, envelope)
+    else:
+        result = _commit(meaning, strategy, envelope)
     logger.info(
         "alert %s %s: order %s %s",
         result.alert_id,
@@ -149,6 +150,18 @@ def _understand(message: _Message, document: Document) -> Intake | Probe:
         result.order_status,
     )
     return result
+
+
+def _commit(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Intake:
+    try:
+        with commit_within(COMMIT_SECONDS):
+            return _accept(signal, strategy, envelope)
+    except (Busy, OperationalError):
+        # A copy that was committed while we waited for our turn answers for both.
+        known = intake.known_duplicate(signal, strategy, envelope)
+        if known is None:
+            raise
+        return known
 
 
 def _accept(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> Intake:
