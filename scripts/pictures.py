@@ -4,6 +4,7 @@ A throwaway installation is filled through its webhook and REST API, as a user w
 """
 
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -13,15 +14,27 @@ from tests.support.server import Server, installation
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "img"
 
-ALERTS: tuple[tuple[str, str, str, int, str, dict[str, object]], ...] = (
+Scheme = Literal["light", "dark"]
+PICTURES: tuple[tuple[str, Scheme, str], ...] = (
+    ("/queue/", "light", "queue"),
+    ("/", "dark", "dashboard"),
+    ("/orders/1/", "dark", "order"),
+)
+Alert = tuple[str, str, str, int, str, dict[str, object]]
+EXECUTED: tuple[Alert, ...] = (
     ("Supertrend", "NSE:RELIANCE", "BUY", 20, "1467.50", {}),
     ("Supertrend", "NSE:HDFCBANK", "BUY", 30, "1012.40", {}),
+    ("Supertrend", "NSE:RELIANCE", "SELL", 10, "1479.20", {}),
+    ("Supertrend", "NSE:HDFCBANK", "BUY", 10, "1015.65", {}),
+)
+RESTING: Alert = ("Opening range", "NSE:WIPRO", "BUY", 100, "262.00", {"order_type": "LIMIT"})
+RESTING_PRICE = "258.50"
+WAITING: tuple[Alert, ...] = (
     ("Opening range", "NSE:INFY", "BUY", 15, "1508.50", {"order_type": "LIMIT", "product": "CNC"}),
     ("Opening range", "NSE:TCS", "BUY", 150, "3880.00", {"product": "CNC"}),
     ("Mean reversion", "NSE:SBIN", "SELL", 40, "812.40", {}),
     ("Mean reversion", "NSE:ITC", "BUY", 0, "455.10", {}),
 )
-EXECUTED = 2
 
 
 def _alert(
@@ -53,15 +66,22 @@ def _fill(server: Server) -> None:
             "clamp_mode": "CLAMP",
         },
     )
-    for number, alert in enumerate(ALERTS):
-        order_id = server.send_alert(_alert(*alert)).json()["order_id"]
-        if number < EXECUTED:
-            server.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
-            server.wait_for_order(order_id, "EXECUTED")
-    for symbol, price in (("NSE:RELIANCE", "1471.20"), ("NSE:HDFCBANK", "1009.90")):
-        body = _alert("Price watch", symbol, "BUY", 1, price, {})
-        watch = server.send_alert(body).json()["order_id"]
-        server.api(f"/api/orders/{watch}/cancel/", method="POST", data={})
+    for alert in EXECUTED:
+        _execute(server, _send(server, alert), "EXECUTED")
+    resting = _send(server, RESTING)
+    server.api(f"/api/orders/{resting}/", method="PATCH", data={"price": RESTING_PRICE})
+    _execute(server, resting, "SENT")
+    for alert in WAITING:
+        _send(server, alert)
+
+
+def _send(server: Server, alert: Alert) -> int:
+    return int(server.send_alert(_alert(*alert)).json()["order_id"])
+
+
+def _execute(server: Server, order_id: int, outcome: str) -> None:
+    server.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
+    server.wait_for_order(order_id, outcome)
 
 
 def _take(page: Page, path: str, name: str) -> None:
@@ -78,20 +98,18 @@ def main() -> None:
         chromium = playwright.chromium.launch(
             executable_path=programs.find_chromium(), args=list(FLAGS)
         )
-        for scheme in ("light", "dark"):
+        for path, scheme, name in PICTURES:
             width, height = SIZES["wide"]
             context = chromium.new_context(
                 base_url=server.base_url,
                 viewport={"width": width, "height": height},
-                color_scheme="dark" if scheme == "dark" else "light",
+                color_scheme=scheme,
                 locale="en-IN",
                 timezone_id="Asia/Kolkata",
             )
             page = context.new_page()
             log_in(page, server)
-            suffix = "" if scheme == "light" else "-dark"
-            for path, name in (("/queue/", "queue"), ("/", "dashboard"), ("/orders/1/", "order")):
-                _take(page, path, f"{name}{suffix}")
+            _take(page, path, name)
             context.close()
         chromium.close()
     print(f"Pictures are in {FOLDER}.")
