@@ -77,6 +77,13 @@ def states_for(connection_id: int | None, strategy_id: int | None) -> tuple[Scop
     )
 
 
+def is_halted(connection_id: int | None, strategy_id: int | None) -> bool:
+    """Whether everything, the account or the strategy is HALTED."""
+    return any(
+        scope.state is TradingStateName.HALTED for scope in states_for(connection_id, strategy_id)
+    )
+
+
 def current_states() -> list[CurrentState]:
     """Every state that was ever set, widest scope first; EVERYTHING is always there."""
     rows = TradingState.objects.select_related("connection", "strategy")

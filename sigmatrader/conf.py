@@ -279,7 +279,11 @@ def database_config(st: SigmaTraderSettings, sqlite_busy_timeout_ms: int) -> dic
             "PRAGMA cache_size=-16000;PRAGMA journal_size_limit=67108864",
         }
     elif "postgresql" in engine:
-        options |= {"pool": {"min_size": 1, "max_size": 24, "timeout": 5}}
+        # TradingView waits for three seconds: a database that is away must be told of before.
+        options |= {
+            "connect_timeout": 2,
+            "pool": {"min_size": 1, "max_size": 24, "timeout": 1.5},
+        }
     else:
         raise _wrong("ST_DATABASE_URL", engine, "postgres://… or sqlite:///…")
     return {**config, "OPTIONS": options, "CONN_MAX_AGE": 0 if "pool" in options else None}

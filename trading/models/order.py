@@ -31,7 +31,10 @@ class Order(models.Model):
         "trading.Strategy", on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
     )
     connection = models.ForeignKey(
-        "brokers.BrokerConnection", on_delete=models.PROTECT, related_name="orders"
+        "brokers.BrokerConnection",
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,  # orders_claim begins with it
     )
     retry_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="retries"
@@ -108,20 +111,12 @@ class Order(models.Model):
             models.Index(
                 fields=["queued_at", "id"], condition=Q(status="QUEUED"), name="orders_queued"
             ),
+            # Claims and risk: an account's orders by state and instrument.
             models.Index(
-                fields=["connection", "exchange", "tradingsymbol"],
-                condition=Q(
-                    status__in=[
-                        "QUEUED",
-                        "SENDING",
-                        "UNKNOWN",
-                        "SENT",
-                        "PARTIALLY_EXECUTED",
-                        "CANCEL_PENDING",
-                    ]
-                ),
-                name="orders_live_instrument",
+                fields=["connection", "status", "exchange", "tradingsymbol", "queued_at"],
+                name="orders_claim",
             ),
+            models.Index(fields=["tradingsymbol", "created_at"], name="orders_tradingsymbol"),
         ]
         constraints = [
             one_of("status", Status, "orders_status_word"),

@@ -1,8 +1,11 @@
 """Attempts to place an order: their tags, and how they are settled."""
 
+import secrets
+
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import Status
+from trading.domain.signal import client_order_id
 from trading.models import Order, OrderAttempt
 from trading.services import lifecycle
 
@@ -16,6 +19,11 @@ def tag_for(client_order_id: str, attempt_number: int) -> str:
         return client_order_id
     high, low = divmod(attempt_number, len(_DIGITS))
     return f"{client_order_id}{_DIGITS[high]}{_DIGITS[low]}"
+
+
+def new_client_order_id() -> str:
+    """A new order's own id, and the tag of its first attempt."""
+    return client_order_id(secrets.token_bytes(16))
 
 
 def tags_of(order: Order) -> list[str]:

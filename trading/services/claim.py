@@ -12,10 +12,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from brokers.accounts import session_of
 from brokers.models import BrokerConnection
+from brokers.registry import capabilities_of
 from risk.engine.evaluate import Decision
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
@@ -38,41 +39,40 @@ class Claim:
     attempt: OrderAttempt
 
 
-def _candidates(now: datetime, passed_over: Collection[int]) -> list[tuple[int, int]]:
-    """(order, account) of QUEUED orders that are due with nothing of their instrument before them.
-
-    `passed_over`: accounts that can't send just now.
-    """
+def _due(now: datetime) -> QuerySet[Order]:
+    """QUEUED orders that may go now: nothing of their instrument is before them or being sent."""
     same_instrument = Order.objects.filter(
         connection=OuterRef("connection"),
         exchange=OuterRef("exchange"),
         tradingsymbol=OuterRef("tradingsymbol"),
     ).exclude(pk=OuterRef("pk"))
-    # UNKNOWN holds up entries and AUTO orders; a person's exit may pass it.
     sending = same_instrument.filter(status=Status.SENDING)
-    unknown = same_instrument.filter(status=Status.UNKNOWN)
     earlier = same_instrument.filter(
         Q(queued_at__lt=OuterRef("queued_at"))
         | Q(queued_at=OuterRef("queued_at"), pk__lt=OuterRef("pk")),
         status=Status.QUEUED,
     )
     due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    exit_of_a_person = Q(reduce_only=True, mode=Mode.MANUAL)
+    return Order.objects.filter(due, status=Status.QUEUED).filter(
+        ~Exists(earlier), ~Exists(sending)
+    )
+
+
+def _candidates(now: datetime, passed_over: Collection[int]) -> list[tuple[int, int]]:
+    """(order, account) of what is due. `passed_over`: accounts that can't send just now."""
     return list(
-        Order.objects.filter(due, status=Status.QUEUED)
+        _due(now)
         .exclude(connection_id__in=passed_over)
-        .filter(~Exists(earlier), ~Exists(sending))
-        .filter(~Exists(unknown) | exit_of_a_person)
         .order_by("queued_at", "pk")
         .values_list("pk", "connection_id")[:_CANDIDATES]
     )
 
 
-def _lock(order_id: int) -> Order | None:
-    """The order, locked for this transaction; None when another worker has it."""
-    rows = Order.objects.filter(pk=order_id, status=Status.QUEUED).select_related("strategy")
+def _lock(order_id: int, now: datetime) -> Order | None:
+    """The order, locked for this transaction and still due; None when it isn't any more."""
+    rows = _due(now).filter(pk=order_id).select_related("strategy")
     if database.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
+        rows = rows.select_for_update(skip_locked=True, no_key=True, of=("self",))
     return rows.first()
 
 
@@ -80,30 +80,33 @@ def claim_next(worker_id: str, busy_accounts: Collection[int] = ()) -> Claim | N
     """Claim the next order that may be sent, settling on the way those that may not.
 
     None when there is nothing to send. `busy_accounts`: accounts whose slots in this worker are
-    all taken.
+    all taken. Each order is considered in a transaction of its own, under its account's lock, so
+    that no two orders take the last of a limit.
     """
     # A look without the write lock keeps an idle worker from standing in the writers' queue.
     if not Order.objects.filter(status=Status.QUEUED).exists():
         return None
     passed_over = set(busy_accounts)
-    with write_transaction():
-        now = clock.now()
-        while candidates := _candidates(now, passed_over):
-            known = set(passed_over)
-            for order_id, account_id in candidates:
-                if account_id in passed_over:
-                    continue
-                order = _lock(order_id)
+    while candidates := _candidates(clock.now(), passed_over):
+        settled = 0
+        for order_id, account_id in candidates:
+            if account_id in passed_over:
+                continue
+            with write_transaction():
+                account = BrokerConnection.objects.select_for_update().get(pk=account_id)
+                now = clock.now()
+                order = _lock(order_id, now)
                 if order is None:
                     continue
-                account = BrokerConnection.objects.select_for_update().get(pk=account_id)
                 order.connection = account
                 if (claim := _consider(order, account, worker_id, now)) is not None:
                     return claim
-                if order.status == Status.QUEUED:  # no room in the account's rate
-                    passed_over.add(account_id)
-            if passed_over == known:
-                return None
+            if order.status == Status.QUEUED:  # no room in the account's rate
+                passed_over.add(account_id)
+            else:
+                settled += 1
+        if not settled:
+            return None
     return None
 
 
@@ -122,6 +125,9 @@ def _consider(
     decision = decide(order, account, session_ok=session.connected, session_error=session.error)
     if decision.gates:
         set_aside(order, " ".join(gate.message for gate in decision.gates))
+        return None
+    if order.gtt and not capabilities_of(account).triggers:
+        set_aside(order, f"{account.name} can't hold GTT triggers: switch GTT off.")
         return None
     if decision.outcome == "DENY":
         _deny(order, decision, now)

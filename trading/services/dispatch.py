@@ -26,7 +26,7 @@ from brokers.registry import broker_for
 from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
-from trading.domain.order import Status
+from trading.domain.order import RETRYABLE, Status
 from trading.domain.values import OrderType, Product, Side, TradingStateName, Validity, Variety
 from trading.models import Order, OrderAttempt
 from trading.services import lifecycle, limiter, reconcile, updates
@@ -74,17 +74,33 @@ def _trigger_of(order: Order, order_type: OrderType) -> Decimal | None:
 def send(claim: Claim) -> Order:
     """Send a claimed order and write what came of it."""
     try:
-        refusal = look_again(claim)
-        if refusal is not None:
-            _give_back(claim, refusal)
-            return claim.order
-        broker = broker_for(claim.order.connection)
-        if claim.order.retry_of_id is not None and not _original_is_absent(claim, broker):
+        try:
+            broker = broker_for(claim.order.connection)
+        except BrokerError as error:
+            unavailable = error
+            return _insist(claim, lambda: _return_to_person(claim, unavailable))
+        if not _may_still_go(claim, broker):
             return claim.order
         return _settle(claim, broker, *_call(claim, broker))
     except LeaseLost as error:
         logger.warning("order %s: %s; left to whoever has it", claim.order.pk, error)
         return claim.order
+
+
+def _may_still_go(claim: Claim, broker: Broker) -> bool:
+    """The last look; what may not go is given back. Nothing has left until here."""
+    if claim.order.retry_of_id is not None and not _originals_are_absent(claim, broker):
+        return False
+    try:
+        refusal = look_again(claim)
+    except (DatabaseError, Busy) as error:
+        never_sent = NotSent(f"The database did not answer before the call: {error}")
+        _insist(claim, lambda: _back_off(claim, never_sent))
+        return False
+    if refusal is not None:
+        _give_back(claim, refusal)
+        return False
+    return True
 
 
 def look_again(claim: Claim) -> str | None:
@@ -114,7 +130,10 @@ def look_again(claim: Claim) -> str | None:
 
 def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:
     try:
-        return broker.place(request_of(claim.order, claim.attempt)), None
+        placed = broker.place(request_of(claim.order, claim.attempt))
+        if not placed.order_id and not placed.trigger_id:
+            return None, OutcomeUnknown("The broker took the order and gave no id for it.")
+        return placed, None
     except BrokerError as error:
         return None, error
     except Exception as error:
@@ -134,7 +153,12 @@ def _settle(
         assert error is not None
         return _not_sent(claim, error)
 
-    order = _insist(claim, write)
+    try:
+        order = _insist(claim, write)
+    except LeaseLost:
+        if placed is not None:
+            reconcile.adopt_answer(claim.order, broker, placed)
+        raise
     if order.status == Status.SENT and broker.capabilities.reports_at_once:
         updates.refresh(order, broker)
     return order
@@ -166,7 +190,7 @@ def _insist(claim: Claim, write: Callable[[], Order]) -> Order:
 def _reload_if_ours(claim: Claim) -> None:
     attempt = OrderAttempt.objects.get(pk=claim.attempt.pk)
     order = claim.order
-    order.refresh_from_db(fields=["version", "status", "cancel_requested"])
+    order.refresh_from_db(fields=["version", "status", "cancel_requested", "finished_at"])
     if attempt.lease_token != claim.attempt.lease_token or order.status != Status.SENDING:
         raise LeaseLost(f"it is {order.status}, settled by another")
 
@@ -264,8 +288,11 @@ def _return_to_person(claim: Claim, error: BrokerError) -> Order:
             data={"attempt": claim.attempt.number},
         )
         close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, error.message)
-        set_aside(claim.order, error.message)
-    return claim.order
+        if claim.order.cancel_requested:
+            return lifecycle.transition(
+                claim.order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
+            )
+        return set_aside(claim.order, error.message)
 
 
 def _give_back(claim: Claim, reason: str) -> None:
@@ -291,16 +318,23 @@ def _give_back(claim: Claim, reason: str) -> None:
     _insist(claim, write)
 
 
-def _original_is_absent(claim: Claim, broker: Broker) -> bool:
-    """Before a retry is sent the book is read for every tag of the order that it retries."""
+def _originals_are_absent(claim: Claim, broker: Broker) -> bool:
+    """Before a retry is sent: none of the orders that it retries has come to life.
+
+    The book is read for every tag that they ever wore.
+    """
     original = claim.order.retry_of
-    assert original is not None
-    try:
-        found = reconcile.adopt_if_present(original, broker)
-    except BrokerError as error:
-        _give_back(claim, f"The broker's book can't be read before the retry: {error.message}")
-        return False
-    if found:
-        _give_back(claim, f"Order {original.pk} is at the broker after all: not sent again.")
-        return False
+    while original is not None:
+        if original.status not in RETRYABLE:
+            _give_back(claim, f"Order {original.pk} is {original.status}: not sent again.")
+            return False
+        try:
+            found = reconcile.adopt_if_present(original, broker)
+        except BrokerError as error:
+            _give_back(claim, f"The broker's book can't be read before a retry: {error.message}")
+            return False
+        if found:
+            _give_back(claim, f"Order {original.pk} is at the broker after all: not sent again.")
+            return False
+        original = original.retry_of
     return True

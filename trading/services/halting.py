@@ -52,6 +52,19 @@ def _check(
         raise InvalidChange("The trading state can't be changed so.", errors=errors)
 
 
+def _cancel_for_sure(order_id: int, actor: str) -> bool:
+    """Ask for the cancel until it is asked or the order has ended; fills come in between."""
+    while True:
+        order = Order.objects.get(pk=order_id)
+        if order.ended:
+            return False
+        try:
+            queue.cancel(order, actor=actor, reason="trading state changed")
+        except Conflict:
+            continue
+        return True
+
+
 def set_state(
     state: TradingStateName | str,
     scope: StateScope | str,
@@ -85,10 +98,7 @@ def set_state(
                 except Conflict:
                     continue  # claimed at this moment: the last look before the call stops it
     if cancel_working:
-        for order in orders.filter(status__in=AT_BROKER):
-            try:
-                queue.cancel(order, actor=actor, reason="trading state changed")
-                change.cancelled.append(order.pk)
-            except Conflict:
-                continue  # it has just ended
+        for order_id in orders.filter(status__in=AT_BROKER).values_list("pk", flat=True):
+            if _cancel_for_sure(order_id, actor):
+                change.cancelled.append(order_id)
     return change

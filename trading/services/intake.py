@@ -1,6 +1,5 @@
 """From an authenticated alert to a stored alert and its order, in one transaction, once."""
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,17 +15,16 @@ from trading.domain.signal import (
     DedupeKey,
     DedupeKind,
     Signal,
-    client_order_id,
     dedupe_key,
 )
 from trading.domain.values import Mode, Origin, Side
 from trading.models import Alert, Order, Strategy
-from trading.services import lifecycle
+from trading.services import lifecycle, queue
+from trading.services.attempts import new_client_order_id
 from trading.services.connections import connection_for
+from trading.services.errors import Conflict
 from trading.services.plan import Envelope, Plan, plan_order
 from trading.services.wakeup import wake_workers
-
-_UNSENT = (Status.WAITING, Status.QUEUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +38,6 @@ class Intake:
     mode: str = ""
     code: str = ""
     errors: dict[str, list[str]] = field(default_factory=dict)
-
-
-def new_client_order_id() -> str:
-    return client_order_id(secrets.token_bytes(16))
 
 
 def _count_duplicate(first: Alert, envelope: Envelope) -> None:
@@ -125,30 +119,25 @@ def _alert_of(signal: Signal, strategy: Strategy | None, envelope: Envelope) -> 
     )
 
 
-def _cancel_unsent_entries(signal: Signal, plan: Plan) -> list[int]:
-    """An exit cancels its strategy's entries that are still here, rather than overtake them."""
-    if plan.strategy is None:
-        return []
-    cancelled: list[int] = []
-    entries = Order.objects.filter(
-        strategy=plan.strategy,
-        connection=plan.connection,
-        exchange=plan.instrument.exchange,
-        tradingsymbol=plan.instrument.tradingsymbol,
-        product=plan.product,
-        side=signal.side.opposite,
-        reduce_only=False,
-        status__in=_UNSENT,
-    )
-    for entry in entries:
-        lifecycle.transition(
-            entry,
-            Status.CANCELLED,
-            actor="intake",
-            reason="The strategy's exit arrived before this entry was sent.",
-        )
-        cancelled.append(entry.pk)
-    return cancelled
+def _stop_entries(plan: Plan) -> list[int]:
+    """An exit stops its strategy's entries that have not filled, rather than overtake them.
+
+    What is unsent is cancelled, what is on its way or works at the broker is asked to be. Returns
+    the ids.
+    """
+    stopped: list[int] = []
+    for entry_id in [*plan.unsent_entries, *plan.sent_entries]:
+        while True:
+            entry = Order.objects.get(pk=entry_id)
+            if entry.ended:
+                break
+            try:
+                queue.cancel(entry, actor="intake", reason="The strategy's exit has arrived.")
+            except Conflict:
+                continue  # it has just moved on: look again
+            stopped.append(entry_id)
+            break
+    return stopped
 
 
 def _expires_at(mode: Mode, plan: Plan, envelope: Envelope) -> datetime | None:
@@ -222,11 +211,10 @@ def _store(signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: 
         alert.dedupe_until = envelope.received_at + timedelta(seconds=window)
     plan = plan_order(signal, strategy, connection, problem, envelope)
     alert.outcome = Alert.Outcome.ACCEPTED
-    cancelled = _cancel_unsent_entries(signal, plan) if plan.reduce_only else []
-    if cancelled:
-        numbers = ", ".join(f"#{number}" for number in cancelled)
-        alert.warnings = [*alert.warnings, f"Cancelled the unsent entry {numbers}."]
-    if plan.reduce_only and plan.needs_quantity:
+    if stopped := _stop_entries(plan):
+        numbers = ", ".join(f"#{number}" for number in stopped)
+        alert.warnings = [*alert.warnings, f"Cancelled the entry {numbers}."]
+    if plan.nothing_to_exit:
         alert.outcome = Alert.Outcome.IGNORED
         alert.code = "no_open_position"
         alert.save(force_insert=True)

@@ -1,13 +1,16 @@
 """From a signal to the order that it asks for, and why a person should look at it first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from brokers.models import BrokerConnection
+from trading.domain.order import AT_BROKER, Status
 from trading.domain.signal import QUANTITY_MISSING, Intent, Signal
 from trading.domain.sizing import size
 from trading.domain.values import Mode, OrderType, Product, Side, SizingMode
-from trading.models import Position, Strategy
+from trading.models import Fill, Order, Position, Strategy
 from trading.services.instruments import Resolution, resolve
 
 STALE_SECONDS = 300
@@ -37,6 +40,20 @@ class Plan:
     reduce_only: bool
     person_reasons: list[str]
     warnings: list[str]
+    # Of an exit: its strategy's entries that could still fill.
+    unsent_entries: list[int] = field(default_factory=list)
+    sent_entries: list[int] = field(default_factory=list)
+    open_elsewhere: bool = False
+
+    @property
+    def nothing_to_exit(self) -> bool:
+        """An exit without a quantity, with nothing open and no entry that may still fill."""
+        return (
+            self.reduce_only
+            and self.needs_quantity
+            and not self.sent_entries
+            and not self.open_elsewhere
+        )
 
     @property
     def automatic(self) -> bool:
@@ -65,15 +82,12 @@ def _stale(signal: Signal, received_at: datetime) -> str:
     return ""
 
 
-def _open_quantity(connection: BrokerConnection, instrument: Resolution, product: Product) -> int:
-    """The signed net position of the account in the instrument and product."""
-    position = Position.objects.filter(
-        connection=connection,
-        exchange=instrument.exchange,
-        symbol=instrument.tradingsymbol,
-        product=product,
-    ).first()
-    return position.qty if position else 0
+def _open_quantities(connection: BrokerConnection, instrument: Resolution) -> dict[str, int]:
+    """The signed net positions of the account in the instrument, by product."""
+    positions = Position.objects.filter(
+        connection=connection, exchange=instrument.exchange, symbol=instrument.tradingsymbol
+    ).exclude(qty=0)
+    return dict(positions.values_list("product", "qty"))
 
 
 def _closable(side: Side, open_quantity: int) -> int:
@@ -126,37 +140,87 @@ def plan_order(
     order_type = signal.order_type or (
         OrderType(strategy.default_order_type) if strategy else OrderType.MARKET
     )
-    quantity, reduce_only = signal.quantity, False
-    if signal.intent is Intent.EXIT:
-        reduce_only = True
-        closable = _closable(signal.side, _open_quantity(connection, instrument, product))
-        if signal.needs_quantity and closable:
-            quantity = closable
-            warnings.append(f"Quantity {closable} taken from the open position.")
-        elif not closable:
-            reasons.append("Nothing is open that this exit could close.")
+    plan = Plan(
+        strategy=strategy,
+        connection=connection,
+        instrument=instrument,
+        quantity=signal.quantity,
+        needs_quantity=False,
+        product=product,
+        order_type=order_type,
+        reduce_only=signal.intent is Intent.EXIT,
+        person_reasons=reasons,
+        warnings=warnings,
+    )
+    if plan.reduce_only:
+        _plan_exit(plan, signal)
     else:
-        quantity = _sized(signal, strategy, instrument)
-        if quantity != signal.quantity and quantity:
-            warnings.append(f"Quantity {quantity} set by the strategy's sizing.")
+        plan.quantity = _sized(signal, strategy, instrument)
+        if plan.quantity != signal.quantity and plan.quantity:
+            warnings.append(f"Quantity {plan.quantity} set by the strategy's sizing.")
     if order_type.needs_price and signal.price is None:
         reasons.append(f"A {order_type} order needs a price: fill it in.")
     if order_type.needs_trigger and signal.trigger_price is None:
         reasons.append(f"A {order_type} order needs a trigger price: fill it in.")
-    if quantity <= 0:
-        quantity = 0
+    if plan.quantity <= 0:
+        plan.quantity = 0
+        plan.needs_quantity = True
         reasons.append(QUANTITY_MISSING if signal.needs_quantity else "Fill in the quantity.")
     if signal.gtt and order_type is not OrderType.LIMIT:
         reasons.append("A GTT can only place a LIMIT order: choose LIMIT, or switch GTT off.")
-    return Plan(
-        strategy=strategy,
-        connection=connection,
-        instrument=instrument,
-        quantity=quantity,
-        needs_quantity=quantity == 0,
-        product=product,
-        order_type=order_type,
-        reduce_only=reduce_only,
-        person_reasons=reasons,
-        warnings=warnings,
+    return plan
+
+
+def _entries_that_may_fill(plan: Plan, signal: Signal) -> QuerySet[Order]:
+    return Order.objects.filter(
+        strategy=plan.strategy,
+        connection=plan.connection,
+        exchange=plan.instrument.exchange,
+        tradingsymbol=plan.instrument.tradingsymbol,
+        side=signal.side.opposite,
+        reduce_only=False,
+        status__in=[Status.WAITING, Status.QUEUED, *AT_BROKER],
     )
+
+
+def _plan_exit(plan: Plan, signal: Signal) -> None:
+    """Size an exit by what is open; whatever makes that uncertain goes to a person."""
+    by_product = _open_quantities(plan.connection, plan.instrument)
+    closable = _closable(signal.side, by_product.get(plan.product, 0))
+    if plan.strategy is not None:
+        for pk, status in _entries_that_may_fill(plan, signal).values_list("pk", "status"):
+            (plan.sent_entries if status in AT_BROKER else plan.unsent_entries).append(pk)
+    if signal.needs_quantity and closable:
+        plan.quantity = closable
+        plan.warnings.append(f"Quantity {closable} taken from the open position.")
+    if plan.sent_entries:
+        numbers = ", ".join(f"#{number}" for number in plan.sent_entries)
+        plan.person_reasons.append(
+            f"The entry {numbers} may still fill: look at the position before this exit goes."
+        )
+    elif not closable:
+        elsewhere = [
+            product for product, held in by_product.items() if _closable(signal.side, held)
+        ]
+        plan.open_elsewhere = bool(elsewhere)
+        plan.person_reasons.append(
+            f"The open position is {' and '.join(elsewhere)}, not {plan.product}: choose."
+            if elsewhere
+            else "Nothing is open that this exit could close."
+        )
+    elif plan.strategy is not None and not _opened_by(plan):
+        plan.person_reasons.append(
+            f"{plan.strategy.name} opened nothing of this position: it is another's or your own."
+        )
+
+
+def _opened_by(plan: Plan) -> bool:
+    """Whether some of the open position came from the strategy's own orders."""
+    return Fill.objects.filter(
+        order__strategy=plan.strategy,
+        connection=plan.connection,
+        exchange=plan.instrument.exchange,
+        symbol=plan.instrument.tradingsymbol,
+        product=plan.product,
+        open_qty__gt=0,
+    ).exists()

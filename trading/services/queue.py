@@ -1,6 +1,7 @@
 """What a person does with orders: edit, execute, cancel, restore, retry, resolve, modify."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,9 +18,9 @@ from trading.domain.session import waiting_expires_at
 from trading.domain.values import Mode, OrderType, Origin, Product, Validity
 from trading.models import Order, OrderAttempt
 from trading.services import lifecycle
+from trading.services.attempts import new_client_order_id
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
 from trading.services.exposure import decide
-from trading.services.intake import new_client_order_id
 
 EDITABLE = ("qty", "price", "trigger_price", "order_type", "product", "validity", "gtt")
 MODIFIABLE = ("qty", "price", "trigger_price", "order_type", "validity")
@@ -167,7 +168,7 @@ def sending_deadline(order: Order) -> Any:
 
 def expire(order: Order) -> Order:
     return lifecycle.transition(
-        order, Status.EXPIRED, actor="clock", reason="nobody decided before its time was over"
+        order, Status.EXPIRED, actor="clock", reason="its time was over before it was sent"
     )
 
 
@@ -219,17 +220,42 @@ def restore(order: Order, *, actor: str) -> Order:
         or order.attempts.exclude(outcome=OrderAttempt.Outcome.NOT_SENT).exists()
     ):
         raise Conflict("This order was sent to the broker: retry it as a new order instead.")
-    return lifecycle.transition(
-        order,
-        Status.WAITING,
-        actor=actor,
-        reason="restored",
-        changes={
-            "mode": Mode.MANUAL,
-            "cancel_requested": False,
-            "expires_at": waiting_expires_at(order.exchange, clock.now()),
-        },
+    with write_transaction():
+        if order.retry_of_id is not None:
+            _only_retry(order.retry_of_id, besides=order.pk)
+        return lifecycle.transition(
+            order,
+            Status.WAITING,
+            actor=actor,
+            reason="restored",
+            changes={
+                "mode": Mode.MANUAL,
+                "cancel_requested": False,
+                "expires_at": waiting_expires_at(order.exchange, clock.now()),
+            },
+        )
+
+
+def _only_retry(original_id: int, *, besides: int | None = None) -> None:
+    """Raise Conflict unless the original may still be retried and nothing else retries it.
+
+    Locks the original, so that two presses at once queue up (SQLite has one writer anyway).
+    """
+    original = Order.objects.select_for_update(no_key=True).get(pk=original_id)
+    if Status(original.status) not in RETRYABLE:
+        raise Conflict(
+            f"Only a failed or denied order can be retried; "
+            f"order {original.pk} is {original.status}."
+        )
+    living = (
+        original.retries.exclude(status__in=[Status.CANCELLED, Status.EXPIRED, *RETRYABLE])
+        .exclude(pk=besides)
+        .first()
     )
+    if living is not None:
+        raise Conflict(
+            f"Order {living.pk} already retries order {original.pk}.", code="already_retried"
+        )
 
 
 def retry(order: Order, *, actor: str) -> Order:
@@ -237,16 +263,8 @@ def retry(order: Order, *, actor: str) -> Order:
 
     One living retry at a time: the second press gets the first one's number.
     """
-    if Status(order.status) not in RETRYABLE:
-        raise Conflict(f"Only a failed or denied order can be retried; this one is {order.status}.")
     with write_transaction():
-        # The row lock makes two presses at once queue up (SQLite has one writer anyway).
-        Order.objects.select_for_update().get(pk=order.pk)
-        living = order.retries.exclude(
-            status__in=[Status.CANCELLED, Status.EXPIRED, *RETRYABLE]
-        ).first()
-        if living is not None:
-            raise Conflict(f"Order {living.pk} already retries this one.", code="already_retried")
+        _only_retry(order.pk)
         return _retry_as_new(order, actor)
 
 
@@ -298,6 +316,11 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
             "Which order is it?",
             errors={"broker_order_id": ["Enter the order id that the broker shows."]},
         )
+    if placed and (holder := _holder_of(order, broker_order_id.strip())) is not None:
+        raise InvalidChange(
+            "That id belongs to another order.",
+            errors={"broker_order_id": [f"Order {holder} has this id: look again."]},
+        )
     with write_transaction():
         order.attempts.filter(closed_at__isnull=True).update(
             closed_at=clock.now(),
@@ -306,13 +329,18 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
             message=f"{actor}: {reason}",
         )
         if placed:
-            return lifecycle.transition(
+            lifecycle.transition(
                 order,
                 Status.SENT,
                 actor=actor,
                 reason=reason,
-                changes={"broker_order_id": broker_order_id.strip(), "error_message": ""},
+                changes={_id_field(order): broker_order_id.strip(), "error_message": ""},
             )
+            if order.cancel_requested:
+                lifecycle.transition(
+                    order, Status.CANCEL_PENDING, actor=actor, reason="cancel asked before"
+                )
+            return order
         return lifecycle.transition(
             order,
             Status.FAILED,
@@ -320,6 +348,16 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
             reason=reason,
             changes={"error_message": f"Not placed, says {actor}: {reason}"},
         )
+
+
+def _id_field(order: Order) -> str:
+    return "broker_trigger_id" if order.gtt else "broker_order_id"
+
+
+def _holder_of(order: Order, broker_id: str) -> int | None:
+    """Another order of the account that has this id at the broker."""
+    same = Order.objects.filter(connection_id=order.connection_id).exclude(pk=order.pk)
+    return same.filter(**{_id_field(order): broker_id}).values_list("pk", flat=True).first()
 
 
 def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:
@@ -342,6 +380,7 @@ def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:
         errors["qty"] = [f"The new total must be at least {max(order.filled_qty, 1)}."]
     if errors:
         raise InvalidChange("The order can't be modified so.", errors=errors)
+    _check_risk_of(order, merged)
     asked = {
         name: str(value) if isinstance(value, Decimal) else value for name, value in changes.items()
     }
@@ -354,3 +393,20 @@ def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:
         actor=actor,
         reason="modification asked",
     )
+
+
+def _check_risk_of(order: Order, merged: Mapping[str, Any]) -> None:
+    """A working order may grow only as far as risk would let a new one go."""
+    grows = merged["qty"] > order.qty
+    changed = copy(order)
+    for name in MODIFIABLE:
+        setattr(changed, name, merged[name])
+    if not grows or order.reduce_only:  # what is filled is in the position already
+        changed.qty -= order.filled_qty
+    decision = preview(changed)
+    if decision.gates:
+        raise NotExecutable(
+            " ".join(gate.message for gate in decision.gates), code=decision.gates[0].code
+        )
+    if decision.outcome != "PASS":
+        raise InvalidChange("Risk does not allow the change.", errors={"qty": list(decision.notes)})

@@ -15,14 +15,15 @@ from django.db.models import F, Q
 
 from brokers.errors import BrokerError, Refused
 from brokers.models import BrokerConnection
-from brokers.port import Broker, OrderReport
+from brokers.port import Broker, OrderReport, Placed
 from brokers.registry import broker_for
+from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import WORKING, Status
-from trading.domain.values import Variety
+from trading.domain.values import StateScope, TradingStateName, Variety
 from trading.models import Order, OrderAttempt, WorkerHeartbeat
-from trading.services import lifecycle, modifications, updates
+from trading.services import halting, lifecycle, modifications, updates
 from trading.services.attempts import close_attempt, mark_unknown, tags_of
 from trading.services.claim import set_aside
 from trading.services.errors import Conflict
@@ -92,39 +93,80 @@ def adopt_if_present(order: Order, broker: Broker) -> bool:
     return True
 
 
+def adopt_answer(order: Order, broker: Broker, placed: Placed) -> None:
+    """The broker's answer came after the order was taken from its sender: it is there."""
+    logger.error(
+        "order %s: the broker took it as %s after its lease was lost",
+        order.pk,
+        placed.order_id or placed.trigger_id,
+    )
+    try:
+        report = (
+            broker.order(placed.order_id)
+            if placed.order_id
+            else broker.trigger(placed.trigger_id or "")
+        )
+    except BrokerError as error:
+        logger.warning("it can't be read yet, its tag will tell: %s", error.message)
+        return
+    if report is not None:
+        _adopt(Order.objects.get(pk=order.pk), [report])
+
+
 def _adopt(order: Order, found: list[OrderReport]) -> None:
     report = found[0]
     late = order.status == Status.FAILED
     if len(found) > 1:
         ids = ", ".join(str(one.order_id or one.trigger_id) for one in found)
         logger.error("ALARM: order %s stands %s times at the broker: %s", order.pk, len(found), ids)
-    if late:
-        logger.error("ALARM: order %s was given up and is at the broker after all", order.pk)
     reason = "found at the broker by its tag"
     with write_transaction():
-        current = Order.objects.select_for_update().get(pk=order.pk)
+        current = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
         if current.status in (Status.UNKNOWN, Status.FAILED):
-            lifecycle.transition(
-                current,
-                Status.SENT,
-                actor=RECONCILER,
-                reason=reason,
-                changes={
-                    "broker_order_id": report.order_id or "",
-                    "broker_trigger_id": report.trigger_id or "",
-                    "error_message": "",
-                    "sent_at": current.sent_at or clock.now(),
-                },
-                data={"tag": report.tag, **({"copies": len(found)} if len(found) > 1 else {})},
-            )
+            _take_over(current, report, len(found), reason)
         _close_open_attempts(current, OrderAttempt.Outcome.SENT, reason, report)
         if late:
             _set_aside_unsent_retries(current)
-        if current.cancel_requested and current.status == Status.SENT:
-            lifecycle.transition(
-                current, Status.CANCEL_PENDING, actor=RECONCILER, reason="cancel asked before"
-            )
     updates.apply(order.pk, report, reason=reason)
+    if late or len(found) > 1:
+        _raise_alarm(order, len(found))
+
+
+def _take_over(order: Order, report: OrderReport, copies: int, reason: str) -> None:
+    lifecycle.transition(
+        order,
+        Status.SENT,
+        actor=RECONCILER,
+        reason=reason,
+        changes={
+            "broker_order_id": report.order_id or "",
+            "broker_trigger_id": report.trigger_id or "",
+            "error_message": "",
+            "sent_at": order.sent_at or clock.now(),
+        },
+        data={"tag": report.tag, **({"copies": copies} if copies > 1 else {})},
+    )
+    if order.cancel_requested:
+        lifecycle.transition(
+            order, Status.CANCEL_PENDING, actor=RECONCILER, reason="cancel asked before"
+        )
+
+
+def _raise_alarm(order: Order, copies: int) -> None:
+    """The books were wrong about this account: nothing goes by itself until a person has looked."""
+    what = (
+        f"Order {order.pk} stands {copies} times at the broker."
+        if copies > 1
+        else f"Order {order.pk} was given up and is at the broker after all."
+    )
+    logger.error("ALARM: %s", what)
+    halting.set_state(
+        TradingStateName.HALTED,
+        StateScope.ACCOUNT,
+        f"{what} Compare the positions, then resume.",
+        RECONCILER,
+        connection_id=order.connection_id,
+    )
 
 
 def _close_open_attempts(
@@ -177,6 +219,32 @@ def _note_absence(order: Order, attempt: OrderAttempt, now: datetime) -> None:
         )
 
 
+def find_late_arrivals(connection: BrokerConnection, broker: Broker) -> int:
+    """Look once more for orders that were given up in this book day. Returns how many are there."""
+    shift = timedelta(hours=6)
+    day = (clock.now().astimezone(clock.IST) - shift).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    given_up = (
+        Order.objects.filter(
+            connection=connection,
+            status=Status.FAILED,
+            attempts__claimed_at__gte=day + shift,
+        )
+        .distinct()
+        .order_by("id")
+    )
+    by_tag = {tag: order for order in given_up for tag in tags_of(order)}
+    if not by_tag:
+        return 0
+    arrived: dict[int, list[OrderReport]] = {}
+    for report in broker.find_by_tags(list(by_tag)):
+        arrived.setdefault(by_tag[report.tag].pk, []).append(report)
+    for order_id, reports in arrived.items():
+        _adopt(Order.objects.get(pk=order_id), reports)
+    return len(arrived)
+
+
 def settle_unknown(connection: BrokerConnection, broker: Broker) -> int:
     """Look up every UNKNOWN order of the account. Returns how many are settled now."""
     now = clock.now()
@@ -214,17 +282,23 @@ def send_cancels(connection: BrokerConnection, broker: Broker) -> None:
 
 def _cancel_refused(order: Order, broker: Broker, error: BrokerError) -> None:
     """A refused cancel: the book decides whether the order still works."""
+    had_order_id = order.broker_order_id
     current = updates.refresh(order, broker)
     if current.status != Status.CANCEL_PENDING or not isinstance(error, Refused):
         return
+    if current.broker_order_id != had_order_id:
+        return  # the trigger has just fired: the next round cancels the order that it became
     back = Status.PARTIALLY_EXECUTED if current.filled_qty else Status.SENT
-    lifecycle.transition(
-        current,
-        back,
-        actor=updates.BROKER,
-        reason=f"The cancel was refused: {error.message}",
-        changes={"cancel_requested": False, "error_message": error.message},
-    )
+    try:
+        lifecycle.transition(
+            current,
+            back,
+            actor=updates.BROKER,
+            reason=f"The cancel was refused: {error.message}",
+            changes={"cancel_requested": False, "error_message": error.message},
+        )
+    except Conflict:
+        logger.info("order %s moved on while its cancel was refused", order.pk)
 
 
 def send_modifications(connection: BrokerConnection, broker: Broker) -> None:
@@ -235,7 +309,8 @@ def send_modifications(connection: BrokerConnection, broker: Broker) -> None:
         modification__isnull=False,
     )
     for order in asked:
-        modifications.send(order, broker)
+        if not policy.is_halted(connection.pk, order.strategy_id):
+            modifications.send(order, broker)
 
 
 def follow_working(connection: BrokerConnection, broker: Broker) -> None:
@@ -264,4 +339,5 @@ def reconcile_account(connection: BrokerConnection) -> None:
     send_cancels(connection, broker)
     send_modifications(connection, broker)
     settle_unknown(connection, broker)
+    find_late_arrivals(connection, broker)
     follow_working(connection, broker)

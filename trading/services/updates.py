@@ -17,15 +17,21 @@ BROKER = "broker"
 
 
 def _target(report: OrderReport, filled: int, quantity: int, cancel_asked: bool) -> Status:
-    """The status that `report` stands for, with `filled` units known."""
-    if report.status is BrokerStatus.COMPLETE or (quantity and filled >= quantity):
-        return Status.EXECUTED
-    if report.status is BrokerStatus.CANCELLED:
-        return Status.CANCELLED
-    if report.status is BrokerStatus.REJECTED:
-        return Status.REJECTED
-    if report.status is BrokerStatus.EXPIRED:
-        return Status.EXPIRED
+    """The status that `report` stands for, with `filled` units booked.
+
+    An order ends only when every unit that the broker counts as filled is booked: a report
+    without its trades is not the end yet.
+    """
+    all_booked = filled >= report.filled_quantity
+    if all_booked:
+        if report.status is BrokerStatus.COMPLETE or (quantity and filled >= quantity):
+            return Status.EXECUTED
+        if report.status is BrokerStatus.REJECTED:
+            return Status.CANCELLED if filled else Status.REJECTED
+        if report.status is BrokerStatus.CANCELLED:
+            return Status.CANCELLED
+        if report.status is BrokerStatus.EXPIRED:
+            return Status.EXPIRED
     if cancel_asked:
         return Status.CANCEL_PENDING
     return Status.PARTIALLY_EXECUTED if filled else Status.SENT
@@ -59,6 +65,15 @@ def _changes(order: Order, report: OrderReport) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value != getattr(order, name)}
 
 
+def _is_about(order: Order, report: OrderReport) -> bool:
+    """Whether `report` can be of this order: a wrong id must not book another's fills."""
+    return (report.exchange, report.tradingsymbol, report.side) == (
+        order.exchange,
+        order.tradingsymbol,
+        order.side,
+    )
+
+
 def is_news(order: Order, report: OrderReport) -> bool:
     """Whether `report` says anything that the row does not know."""
     target = _target(report, order.filled_qty, order.qty, order.status == Status.CANCEL_PENDING)
@@ -78,11 +93,14 @@ def apply(order_id: int, report: OrderReport, *, reason: str = "") -> Order:
     """
     with write_transaction():
         order = (
-            Order.objects.select_for_update(of=("self",))
+            Order.objects.select_for_update(of=("self",), no_key=True)
             .select_related("connection")
             .get(pk=order_id)
         )
         before = Status(order.status)
+        if not _is_about(order, report):
+            logger.error("order %s: the broker's order %s is another one", order_id, report)
+            return order
         _book_trades(order, report)
         changes = _changes(order, report)
         quantity = changes.get("qty", order.qty)
@@ -106,14 +124,18 @@ def _move(
 ) -> None:
     words = reason or report.message or f"the broker shows {report.raw_status}"
     data = {"broker_status": report.raw_status}
-    if target is before or not _may_move(before, target):
+    grew = changes.get("filled_qty", 0) > order.filled_qty
+    if target is before or not _may_move(before, target, grew=grew):
         if changes and not (before in FINAL and set(changes) <= {"error_message"}):
             lifecycle.amend(order, changes, actor=BROKER, reason=words, data=data)
         return
     lifecycle.walk(order, target, actor=BROKER, reason=words, changes=changes, data=data)
 
 
-def _may_move(before: Status, target: Status) -> bool:
+def _may_move(before: Status, target: Status, *, grew: bool) -> bool:
+    """Whether a report may move an order. `grew`: it brought fills that were not booked."""
+    if before in (Status.CANCELLED, Status.EXPIRED) and not grew:
+        return False
     if before in ENDED and target in (Status.SENT, Status.CANCEL_PENDING):
         # Only a FAILED order may turn out to be at the broker after all.
         return before is Status.FAILED and target is Status.SENT

@@ -14,6 +14,7 @@ from types import FrameType
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
+from django.db.models import QuerySet
 
 from brokers.accounts import is_available
 from brokers.errors import BrokerError
@@ -144,35 +145,41 @@ class Worker:
             self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
 
     def _accounts(self) -> list[BrokerConnection]:
+        """Switched-off accounts too: nothing new is sent there, what works is followed."""
         return [
-            account
-            for account in BrokerConnection.objects.filter(enabled=True).order_by("id")
-            if is_available(account)
+            account for account in BrokerConnection.objects.order_by("id") if is_available(account)
         ]
 
     def _reconcile(self) -> None:
         reconcile.recover_lost_leases()
-        live = Order.objects.filter(status__in=AT_BROKER)
-        busy = set(live.values_list("connection_id", flat=True).distinct())
+        busy = self._accounts_with(Order.objects.filter(status__in=AT_BROKER))
+        busy |= self._accounts_with(
+            Order.objects.filter(
+                status=Status.FAILED, finished_at__gte=clock.now() - timedelta(days=1)
+            )
+        )
         for account in self._accounts():
             if account.pk in busy:
                 self._guarded(partial(reconcile.reconcile_account, account))
 
+    def _accounts_with(self, orders: QuerySet[Order]) -> set[int]:
+        return set(orders.order_by().values_list("connection_id", flat=True).distinct())
+
     def _follow_paper(self) -> None:
         """Cancels at once; paper's resting orders against each new price."""
-        pending = set(
-            Order.objects.filter(status=Status.CANCEL_PENDING)
-            .values_list("connection_id", flat=True)
-            .distinct()
-        )
+        pending = self._accounts_with(Order.objects.filter(status=Status.CANCEL_PENDING))
         for account in self._accounts():
-            broker = broker_for(account)
-            changed = broker.advance(clock.now()) if account.simulated else 0
-            if account.pk in pending and account.simulated:
-                reconcile.send_cancels(account, broker)
-            if changed:
-                reconcile.follow_working(account, broker)
-                ledger.mark_to_market(account)
+            if account.simulated:
+                self._guarded(partial(self._follow_one_paper, account, account.pk in pending))
+
+    def _follow_one_paper(self, account: BrokerConnection, cancels: bool) -> None:
+        broker = broker_for(account)
+        changed = broker.advance(clock.now())
+        if cancels:
+            reconcile.send_cancels(account, broker)
+        if changed:
+            reconcile.follow_working(account, broker)
+            ledger.mark_to_market(account)
 
     def _beat(self) -> None:
         now = clock.now()
@@ -190,7 +197,10 @@ class Worker:
 
     def _keep_house(self) -> None:
         now = clock.now()
-        for order in Order.objects.filter(status=Status.WAITING, expires_at__lte=now)[:200]:
+        over = Order.objects.filter(
+            status__in=[Status.WAITING, Status.QUEUED], expires_at__lte=now
+        ).order_by("expires_at")
+        for order in over[:200]:
             try:
                 queue.expire(order)
             except Conflict:
