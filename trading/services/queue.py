@@ -247,11 +247,8 @@ def _only_retry(original_id: int, *, besides: int | None = None) -> None:
             f"Only a failed or denied order can be retried; "
             f"order {original.pk} is {original.status}."
         )
-    living = (
-        original.retries.exclude(status__in=[Status.CANCELLED, Status.EXPIRED, *RETRYABLE])
-        .exclude(pk=besides)
-        .first()
-    )
+    retries = original.retries.exclude(status__in=[Status.CANCELLED, Status.EXPIRED, *RETRYABLE])
+    living = next((one for one in retries if one.pk != besides), None)
     if living is not None:
         raise Conflict(
             f"Order {living.pk} already retries order {original.pk}.", code="already_retried"
