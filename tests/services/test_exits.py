@@ -11,7 +11,7 @@ from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
 from trading.domain.order import Status
 from trading.models import Alert, Order, Strategy
-from trading.services import intake
+from trading.services import intake, queue
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.intake import Intake
@@ -120,3 +120,27 @@ def test_an_exit_of_what_another_opened_waits_for_a_person(strategy: Strategy) -
     order = Order.objects.get(pk=result.order_id)
     assert (order.qty, order.status) == (6, "WAITING")
     assert "supertrend opened nothing" in order.set_aside_reason
+
+
+def test_a_limit_is_no_observation_of_the_market(strategy: Strategy) -> None:
+    from brokers.prices import latest_price
+
+    result = receive(
+        strategy,
+        "ENTRY_LONG",
+        qty=6,
+        ref_price=None,
+        hints={"order_type": "LIMIT", "limit_price": 1300},
+    )
+    assert Order.objects.get(pk=result.order_id).reference_price is None
+    assert latest_price("NSE", "INFY") is None
+
+
+def test_a_market_order_fills_at_the_newest_price_known(strategy: Strategy) -> None:
+    strategy.execution_mode = "MANUAL"
+    strategy.save()
+    first = receive(strategy, "ENTRY_LONG", qty=6)
+    receive(strategy, "ENTRY_LONG", qty=1, ref_price=1510)
+    queue.execute(queue.get(first.order_id or 0), actor="asha")
+    run_all()
+    assert Order.objects.get(pk=first.order_id).average_price == Decimal(1510)

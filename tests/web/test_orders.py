@@ -13,7 +13,7 @@ from tests.web.conftest import HX, make_alert, order_in
 from trading import selectors
 from trading.domain.order import Status
 from trading.models import Order, OrderAttempt
-from trading.services import queue
+from trading.services import halting, queue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -178,13 +178,25 @@ def test_the_page_follows_an_order_that_has_not_ended(desk):
     order = order_in(Status.SENT)
     url = reverse("order_live", args=[order.pk])
     assert url in text_of(desk.client.get(reverse("order", args=[order.pk])))
-    assert desk.client.get(url, {"v": order.version}, headers=HX).status_code == 204
-    changed = desk.client.get(url, {"v": order.version - 1}, headers=HX)
+    assert desk.client.get(url, {"v": f"{order.version}-"}, headers=HX).status_code == 204
+    changed = desk.client.get(url, {"v": f"{order.version - 1}-"}, headers=HX)
     assert changed.status_code == 200
     assert text_of(changed).lstrip().startswith('<div id="order-live"')
     done = order_in(Status.EXECUTED)
     page = text_of(desk.client.get(reverse("order", args=[done.pk])))
     assert reverse("order_live", args=[done.pk]) not in page
+
+
+def test_the_verdict_of_a_waiting_order_is_renewed_when_it_changes(desk):
+    order = order_in(Status.WAITING)
+    url = reverse("order_live", args=[order.pk])
+    page = desk.client.get(reverse("order", args=[order.pk]))
+    known = page.context["live_key"]
+    assert desk.client.get(url, {"v": known}, headers=HX).status_code == 204
+    halting.set_state("HALTED", "EVERYTHING", "storm", "asha")
+    renewed = desk.client.get(url, {"v": known}, headers=HX)
+    assert renewed.status_code == 200
+    assert "On hold" in text_of(renewed)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +232,7 @@ def test_a_failed_order_is_retried_as_a_new_linked_one(desk):
     assert "Retried by" in page
     second = desk.client.post(reverse("order_retry", args=[order.pk]))
     assert second.url == reverse("order", args=[order.pk])
-    assert f"Order {again.pk} already retries this one." in said(second)
+    assert f"Order {again.pk} already retries order 1." in said(second)
 
 
 def test_an_unknown_order_is_resolved_by_hand(desk):

@@ -22,6 +22,7 @@ from brokers.errors import (
     SessionExpired,
 )
 from brokers.port import Broker, OrderRequest, Placed
+from brokers.prices import latest_price
 from brokers.registry import broker_for
 from risk import policy
 from sigmatrader import clock
@@ -60,9 +61,17 @@ def request_of(order: Order, attempt: OrderAttempt) -> OrderRequest:
         trigger_price=_trigger_of(order, order_type),
         market_protection=order.strategy.market_protection if order.strategy else Decimal(-1),
         variety=Variety(attempt.variety),
-        reference_price=order.seen_price,
+        reference_price=_last_seen_price(order),
         multiplier=order.multiplier,
     )
+
+
+def _last_seen_price(order: Order) -> Decimal | None:
+    """What the market was last seen at: by the order's alert, or by news since."""
+    tick = latest_price(order.exchange, order.tradingsymbol)
+    if tick is not None and tick.at > order.created_at:
+        return tick.price
+    return order.seen_price
 
 
 def _trigger_of(order: Order, order_type: OrderType) -> Decimal | None:
@@ -122,7 +131,7 @@ def look_again(claim: Claim) -> str | None:
         return "cancelled before it was sent"
     for state in policy.states_for(order.connection_id, order.strategy_id):
         if state.state == TradingStateName.HALTED:
-            return f"Trading is halted ({state.label}): {state.reason}".rstrip(": ")
+            return f"Trading was halted ({state.label}): {state.reason}".rstrip(": ")
     if order.expires_at is not None and order.expires_at <= clock.now():
         return "its time to live was over before it could be sent"
     return None

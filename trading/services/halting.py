@@ -19,6 +19,7 @@ class StateChange:
     """What a change of the trading state did."""
 
     state: TradingStateName
+    scope: StateScope
     set_aside: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
 
@@ -86,7 +87,7 @@ def set_state(
     policy.set_state(
         scope, state, reason.strip(), actor, connection_id=connection_id, strategy_id=strategy_id
     )
-    change = StateChange(state)
+    change = StateChange(state, scope)
     orders = _orders_of(scope, connection_id, strategy_id)
     if state is TradingStateName.HALTED:
         why = f"Trading was halted by {actor}" + (f": {reason.strip()}" if reason.strip() else "")

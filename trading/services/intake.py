@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -166,7 +165,7 @@ def _place_in_queue(signal: Signal, plan: Plan, alert: Alert, envelope: Envelope
         requested_qty=plan.quantity,
         needs_quantity=plan.needs_quantity,
         price=signal.price,
-        reference_price=signal.reference_price or signal.price,
+        reference_price=plan.seen_price(signal),
         trigger_price=signal.trigger_price,
         order_type=plan.order_type,
         product=plan.product,
@@ -227,7 +226,7 @@ def _store(signal: Signal, strategy: Strategy | None, key: DedupeKey, envelope: 
 
 def _remember_price(signal: Signal, plan: Plan, envelope: Envelope) -> None:
     """An alert's price is news for paper orders that rest."""
-    seen: Decimal | None = signal.reference_price or signal.price
+    seen = plan.seen_price(signal)
     if seen is not None and not signal.delayed_feed:
         record_price(
             plan.instrument.exchange,

@@ -55,7 +55,7 @@ def send(order: Order, broker: Broker) -> None:
 
 
 def _settle(order: Order, changes: dict[str, Any], reason: str) -> None:
-    message = {} if changes else {"error_message": reason}
+    message = {"error_message": "" if changes else reason}
     try:
         lifecycle.amend(
             order,

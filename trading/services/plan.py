@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import QuerySet
 
@@ -44,6 +45,11 @@ class Plan:
     unsent_entries: list[int] = field(default_factory=list)
     sent_entries: list[int] = field(default_factory=list)
     open_elsewhere: bool = False
+
+    def seen_price(self, signal: Signal) -> Decimal | None:
+        """What the strategy saw the market at. A limit is a wish, not an observation."""
+        seen = signal.reference_price or signal.price
+        return None if self.order_type.needs_price and seen == signal.price else seen
 
     @property
     def nothing_to_exit(self) -> bool:

@@ -14,7 +14,7 @@ from risk.policy import CurrentState
 from sigmatrader import clock
 from sigmatrader.health import WORKER_STALE_SECONDS
 from trading import selectors
-from trading.domain.order import Status
+from trading.domain.order import WORKING, Status
 from trading.domain.session import current_session, next_session
 from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
@@ -45,6 +45,7 @@ class Desk:
     market: str
     waiting: int
     unknown: int
+    working: int
 
     @property
     def stopped_accounts(self) -> list[CurrentState]:
@@ -62,6 +63,7 @@ class Desk:
                 self.broker.word,
                 str(self.waiting),
                 str(self.unknown),
+                str(self.working),
             )
         )
 
@@ -86,6 +88,7 @@ def current_desk() -> Desk:
         market=market_text(now),
         waiting=Order.objects.filter(status=Status.WAITING).count(),
         unknown=Order.objects.filter(status=Status.UNKNOWN).count(),
+        working=Order.objects.filter(status__in=WORKING).count(),
     )
 
 

@@ -1,5 +1,7 @@
 """An order as one row of the queue, with what risk would say before anything is pressed."""
 
+import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,6 +23,12 @@ class Preview:
     tone: str
     title: str
     texts: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Differs when the words do; ages in them don't count."""
+        words = re.sub(r"\d+ (s|m|h|d) old", "", " ".join((self.title, *self.texts)))
+        return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
 def preview_of(decision: Decision) -> Preview:

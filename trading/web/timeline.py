@@ -82,10 +82,16 @@ def _of_event(event: OrderEvent) -> Moment:
 
 def _told(changes: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (name.replace("_", " "), "none" if value in (None, "") else str(value))
+        (name.replace("_", " "), _value_text(value))
         for name, value in changes.items()
         if name not in _UNTOLD and (value not in (None, "") or name in _CLEARABLE)
     )
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {one}" for name, one in value.items())
+    return "none" if value in (None, "") else str(value)
 
 
 def _of_attempt(attempt: OrderAttempt) -> list[Moment]:

@@ -121,7 +121,7 @@ class Command(BaseCommand):
             f"  Data           {st.DATA_DIR}",
             "",
             "  A first alert, from another terminal in this folder:",
-            "    .venv/bin/python manage.py sendalert --sample entry",
+            f"    .venv/bin/python manage.py sendalert --sample entry{self._url_option(address)}",
             *self._curl(address),
             "",
             "  Paper account only: nothing is sent to a real broker."
@@ -130,6 +130,13 @@ class Command(BaseCommand):
             "",
         ]
         self.stdout.write("\n".join(lines))
+
+    def _url_option(self, address: str) -> str:
+        """Another terminal knows the address only when a file says it."""
+        known = {"ST_HOST": "127.0.0.1", "ST_PORT": "8000"}
+        if all(os.environ.get(name, usual) == usual for name, usual in known.items()):
+            return ""
+        return f" --url {address}/webhook/tradingview"
 
     def _curl(self, address: str) -> list[str]:
         """The same by hand, if the secret is still the generated one. It is read, not shown."""

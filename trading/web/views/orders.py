@@ -60,10 +60,12 @@ def _context(order: Order, **forms: Any) -> dict[str, Any]:
     status = Status(order.status)
     waiting = status is Status.WAITING
     modifiable = selectors.can_be_modified(order)
+    preview = preview_of(queue.preview(order)) if waiting else None
     return {
         "order": order,
+        "live_key": f"{order.version}-{preview.key if preview else ''}",
         "timeline": timeline_of(order),
-        "preview": preview_of(queue.preview(order)) if waiting else None,
+        "preview": preview,
         "ended": order.ended,
         "retryable": status in RETRYABLE,
         "restorable": status is Status.CANCELLED and order.never_sent,
@@ -83,9 +85,10 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
 def live(request: HttpRequest, order_id: int) -> HttpResponse:
     """What moves on the order's page; 204 when it is still the version `v`."""
     order = _story(order_id)
-    if number_in(request, "v") == order.version:
+    context = _context(order)
+    if request.GET.get("v") == context["live_key"]:
         return HttpResponse(status=204)
-    return render(request, "trading/order_detail.html#live", _context(order))
+    return render(request, "trading/order_detail.html#live", context)
 
 
 @require_POST

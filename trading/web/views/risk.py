@@ -1,5 +1,7 @@
 """The trading state and the limits in force."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -46,15 +48,19 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "risk/risk.html", context, status=status)
 
 
-def _initial(request: HttpRequest) -> dict[str, str]:
+def _initial(request: HttpRequest) -> dict[str, Any]:
     """`?to=ACTIVE` and `?for=ACCOUNT:1` fill the form in; nonsense leaves it as it is."""
     wanted = request.GET.get("to", "")
     state = wanted if wanted in TradingStateName.__members__ else TradingStateName.HALTED.value
-    return {"state": state, "target": request.GET.get("for", StateScope.EVERYTHING.value)}
+    return {
+        "state": state,
+        "target": request.GET.get("for", StateScope.EVERYTHING.value),
+        "cancel_working": "cancel" in request.GET,
+    }
 
 
 def _said(change: StateChange) -> str:
-    parts = [f"Trading is {change.state} now."]
+    parts = [f"{change.scope.capitalize()}: {change.state} now."]
     if change.set_aside:
         parts.append(f"{_orders(change.set_aside, 'queued')} set aside: back in the queue.")
     if change.cancelled:
@@ -72,7 +78,7 @@ def halt(request: HttpRequest) -> HttpResponse:
     """Everything is HALTED at once; only a typed reason on the risk page undoes it."""
 
     def action() -> str:
-        reason = request.POST.get("reason", "").strip()[:500] or "halted from the header"
+        reason = request.POST.get("reason", "").strip()[:500] or "the Halt button was pressed"
         change = halting.set_state(
             TradingStateName.HALTED, StateScope.EVERYTHING, reason, actor(request)
         )
