@@ -175,8 +175,11 @@ def _data_dir(reader: _Reader, base_dir: Path) -> Path:
     data_dir = Path(reader.text("ST_DATA_DIR", "var"))
     if not data_dir.is_absolute():
         data_dir = base_dir / data_dir
+    os.umask(0o077)  # what is written there is the owner's alone
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data_dir.stat().st_uid == os.geteuid():
+            data_dir.chmod(0o700)
     except OSError as error:
         raise _wrong("ST_DATA_DIR", str(data_dir), f"it can't be created ({error})") from None
     return data_dir

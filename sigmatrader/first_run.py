@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
 
 ADMIN_USER = "admin"
@@ -34,6 +36,15 @@ def _ensure_admin() -> FirstRun:
     if users.objects.exists():
         return FirstRun("", user_created=False)
     chosen = settings.ST.ADMIN_PASSWORD
+    if chosen and settings.ST.ENVIRONMENT == "production":
+        _check_password(chosen)
     password = chosen or secrets.token_urlsafe(12)
     users.objects.create_superuser(ADMIN_USER, password=password)
     return FirstRun("" if chosen else password, user_created=True)
+
+
+def _check_password(password: str) -> None:
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"ST_ADMIN_PASSWORD: {' '.join(error.messages)}") from None

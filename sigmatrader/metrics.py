@@ -1,9 +1,11 @@
 """Prometheus metrics, read from the database at each scrape: right with any number of processes."""
 
 import ipaddress
+import logging
 from collections.abc import Iterator
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -17,6 +19,8 @@ from sigmatrader import clock
 from sigmatrader.middleware import client_address
 from trading.domain.order import Status
 from trading.models import Alert, Fill, IntakeCounter, Order, WorkerHeartbeat
+
+logger = logging.getLogger(__name__)
 
 Metric = CounterMetricFamily | GaugeMetricFamily
 
@@ -93,5 +97,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not _may_read(request):
         return HttpResponse("Send a REST token.\n", status=403, content_type="text/plain")
     registry = CollectorRegistry()
-    registry.register(DatabaseCollector())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    try:
+        registry.register(DatabaseCollector())
+        text = generate_latest(registry)
+    except DatabaseError as error:
+        logger.error("metrics can't be read: %s", error)
+        return HttpResponse("The database does not answer.\n", status=503)
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)

@@ -1,14 +1,20 @@
 """Middleware that every request passes."""
 
 import ipaddress
+import logging
 import re
 import uuid
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 
+from sigmatrader.db import Busy
 from sigmatrader.logs import request_id
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -80,3 +86,20 @@ class NoStoreMiddleware:
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+class DatabaseAwayMiddleware:
+    """A page that can't have the database says so, and that nothing is known to have happened."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, Busy | OperationalError | InterfaceError):
+            return None
+        logger.error("%s could not have the database: %s", request.path, error)
+        page = loader.get_template("503.html").render()
+        return HttpResponse(page, status=503, headers={"Retry-After": "5"})

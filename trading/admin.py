@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from rest_framework.authtoken.models import TokenProxy
 
 from trading.models import (
     Alert,
@@ -24,6 +25,9 @@ from trading.models import (
 )
 from trading.services import webhook_secrets
 from trading.templatetags.money import ist, pnl, price, qty
+
+# A list of REST tokens in clear helps nobody but a thief: manage.py drf_create_token makes them.
+admin.site.unregister(TokenProxy)
 
 
 @admin.register(Strategy)

@@ -381,3 +381,13 @@ def test_a_lost_race_in_the_service_is_a_message(desk, monkeypatch):
 
     monkeypatch.setattr(queue, "edit", lost)
     assert "has just changed" in said(post(desk, "order_edit", order, version=1, **EDIT))
+
+
+@pytest.mark.parametrize("target", ["abc", "//evil.example", "https://evil.example/", "\\evil"])
+def test_a_strange_way_back_leads_to_the_queue(desk, target):
+    order = order_in(Status.WAITING)
+    response = desk.client.post(
+        reverse("order_execute", args=[order.pk]), {"version": order.version, "next": target}
+    )
+    assert response.status_code == 302
+    assert response.url == reverse("queue")

@@ -130,7 +130,7 @@ def test_a_count_that_can_not_be_written_costs_nothing_but_the_count(
     def busy(*_):
         raise Busy("another process is writing")
 
-    monkeypatch.setattr(gate, "write_transaction", busy)
+    monkeypatch.setattr(gate, "commit_within", busy)
     assert post(alert(secret="wrong")).status_code == 401
     assert "could not be counted" in caplog.text
     assert not Alert.objects.exists()

@@ -9,6 +9,7 @@ from rest_framework.parsers import BaseParser
 
 MAX_BYTES = 64 * 1024
 _MAX_NUMBER_LENGTH = 100
+_MAX_EXPONENT = 350
 
 
 class JsonParser(BaseParser):
@@ -43,7 +44,10 @@ def _integer(literal: str) -> int:
 
 
 def _number(literal: str) -> Decimal:
-    return Decimal(_short(literal))
+    number = Decimal(_short(literal))
+    if number and abs(number.adjusted()) > _MAX_EXPONENT:
+        raise ValueError("a number is too large or too small")
+    return number
 
 
 def _short(literal: str) -> str:

@@ -16,7 +16,7 @@ from django.db import Error as DatabaseFault
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from sigmatrader.db import Busy, write_transaction
+from sigmatrader.db import Busy, commit_within
 from trading.models import IntakeCounter
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def count(address: str, kind: Junk, now: datetime) -> None:
         "window_start": _window_start(now),
     }
     try:
-        with write_transaction(_WAIT_SECONDS):
+        with commit_within(_WAIT_SECONDS):
             if not _add_one(key):
                 _start_window(key)
     except (Busy, DatabaseFault) as error:

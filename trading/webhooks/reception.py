@@ -103,8 +103,10 @@ def _junk(refusal: Refusal, address: str, kind: Junk, now: datetime) -> Refusal:
     if not wait:
         gate.count(address, kind, now)
         return refusal
-    if kind not in (Junk.WRONG_SECRET, Junk.UNREADABLE):
-        return refusal
+    return _too_many(wait) if kind in (Junk.WRONG_SECRET, Junk.UNREADABLE) else refusal
+
+
+def _too_many(wait: int) -> Refusal:
     return Refusal(429, "too_many_requests", {"address": [_TOO_MANY]}, retry_after=wait)
 
 
@@ -120,7 +122,9 @@ def _unreadable(message: _Message, rejection: Rejection) -> Refusal:
         return _junk(refusal, message.address, Junk.UNREADABLE, message.received_at)
     envelope = message.envelope(hashlib.sha256(message.body).hexdigest())
     _reject(envelope, rejection.code, errors, rejection.fields)
-    return refusal
+    # From an address over its limits the answer must not tell that a secret was in it.
+    wait = gate.standing(message.address, message.received_at).wait(Junk.UNREADABLE)
+    return _too_many(wait) if wait else refusal
 
 
 def _understand(message: _Message, document: Document) -> Intake | Probe:

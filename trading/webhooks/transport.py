@@ -53,6 +53,9 @@ def _unsupported(field: str, text: str) -> Refusal:
 def read_body(request: HttpRequest) -> bytes:
     """The body; Refusal 400 when the sender breaks off."""
     try:
-        return request.body
+        body = request.body
     except UnreadablePostError:
-        raise Refusal(400, "incomplete_body", {"body": ["The body ended too early."]}) from None
+        body = b""
+    if len(body) < int(request.META.get("CONTENT_LENGTH") or 0):
+        raise Refusal(400, "incomplete_body", {"body": ["The body ended too early."]})
+    return body

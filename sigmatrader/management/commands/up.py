@@ -75,9 +75,10 @@ class Command(BaseCommand):
         threads = os.environ.get("ST_WEB_THREADS", "16")
         web = (
             f"{python} -m gunicorn sigmatrader.wsgi:application --bind {host}:{st.PORT} "
-            f"--worker-class gthread --workers 1 --threads {threads} --timeout 60 "
+            "--worker-class sigmatrader.web_worker.ImpatientWorker --workers 1 "
+            f"--threads {threads} --timeout 60 "
             "--graceful-timeout 12 --keep-alive 15 --limit-request-line 4094 "
-            "--log-level warning --no-control-socket"
+            "--log-level warning --no-control-socket --forwarded-allow-ips ''"
         )
         return {"web": web, "worker": f"{python} {settings.BASE_DIR / 'manage.py'} worker"}
 

@@ -78,7 +78,8 @@ def halt(request: HttpRequest) -> HttpResponse:
     """Everything is HALTED at once; only a typed reason on the risk page undoes it."""
 
     def action() -> str:
-        reason = request.POST.get("reason", "").strip()[:500] or "the Halt button was pressed"
+        typed = request.POST.get("reason", "").replace("\x00", " ").strip()[:500]
+        reason = typed or "the Halt button was pressed"
         change = halting.set_state(
             TradingStateName.HALTED, StateScope.EVERYTHING, reason, actor(request)
         )

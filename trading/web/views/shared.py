@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -50,10 +51,10 @@ def fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> Ht
 def back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
     """To the page that the form names in `next`, if it is one of ours."""
     target = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(
+    if target.startswith("/") and url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     ):
-        return redirect(target)
+        return HttpResponseRedirect(target)
     return redirect(fallback)
 
 
@@ -81,7 +82,7 @@ def told(request: HttpRequest, action: Callable[[], str | SafeString]) -> bool:
         messages.error(request, " ".join(error.messages))
     except IllegalTransition as error:
         messages.error(request, str(error))
-    except Busy:
+    except (Busy, OperationalError):
         messages.error(request, _BUSY)
     else:
         return True
