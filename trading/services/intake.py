@@ -18,8 +18,9 @@ from trading.domain.signal import (
 )
 from trading.domain.values import Mode, Origin, Side
 from trading.models import Alert, Order, Strategy
-from trading.services import lifecycle, queue
+from trading.services import lifecycle
 from trading.services.attempts import new_client_order_id
+from trading.services.cancelling import cancel
 from trading.services.connections import connection_for
 from trading.services.errors import Conflict
 from trading.services.plan import Envelope, Plan, plan_order
@@ -131,7 +132,7 @@ def _stop_entries(plan: Plan) -> list[int]:
             if entry.ended:
                 break
             try:
-                queue.cancel(entry, actor="intake", reason="The strategy's exit has arrived.")
+                cancel(entry, actor="intake", reason="The strategy's exit has arrived.")
             except Conflict:
                 continue  # it has just moved on: look again
             stopped.append(entry_id)

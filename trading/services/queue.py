@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,6 +18,8 @@ from trading.domain.values import Mode, OrderType, Origin, Product, Validity
 from trading.models import Order, OrderAttempt
 from trading.services import lifecycle
 from trading.services.attempts import new_client_order_id
+from trading.services.cancelling import CancelResult as CancelResult
+from trading.services.cancelling import cancel as cancel
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
 from trading.services.exposure import decide
 
@@ -170,38 +171,6 @@ def expire(order: Order) -> Order:
     return lifecycle.transition(
         order, Status.EXPIRED, actor="clock", reason="its time was over before it was sent"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class CancelResult:
-    """`pending`: asked of the broker, not confirmed yet."""
-
-    order: Order
-    pending: bool
-
-
-def cancel(order: Order, *, actor: str, reason: str = "cancelled") -> CancelResult:
-    """Cancel, wherever the order is. Raises Conflict when it has already ended."""
-    status = Status(order.status)
-    if status in (Status.WAITING, Status.QUEUED):
-        done = lifecycle.transition(order, Status.CANCELLED, actor=actor, reason=reason)
-        return CancelResult(done, pending=False)
-    if status in (Status.SENT, Status.PARTIALLY_EXECUTED):
-        done = lifecycle.transition(
-            order,
-            Status.CANCEL_PENDING,
-            actor=actor,
-            reason=reason,
-            changes={"cancel_requested": True},
-        )
-        return CancelResult(done, pending=True)
-    if status in (Status.SENDING, Status.UNKNOWN):
-        if not order.cancel_requested:
-            lifecycle.amend(order, {"cancel_requested": True}, actor=actor, reason="cancel asked")
-        return CancelResult(order, pending=True)
-    if status is Status.CANCEL_PENDING:
-        return CancelResult(order, pending=True)
-    raise Conflict(f"This order is already {order.status}.", code="already_ended")
 
 
 def cancel_waiting(order: Order, *, actor: str) -> Order:
