@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from sigmatrader import health, metrics
 from trading.api.views.about import Root
+from trading.web.forms import LoginForm
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -23,7 +24,9 @@ urlpatterns = [
         "accounts/login/",
         login_not_required(
             auth_views.LoginView.as_view(
-                template_name="registration/login.html", redirect_authenticated_user=True
+                template_name="registration/login.html",
+                redirect_authenticated_user=True,
+                authentication_form=LoginForm,
             )
         ),
         name="login",

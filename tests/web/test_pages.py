@@ -242,3 +242,10 @@ def test_a_hostile_search_is_shown_and_harmless(full_desk):
     for name in ("orders", "alerts"):
         page = text_of(full_desk.client.get(reverse(name), {"q": HOSTILE}))
         assert not UNESCAPED.search(page)
+
+
+@pytest.mark.django_db
+def test_a_user_name_that_nobody_can_have_is_refused(client):
+    answer = client.post("/accounts/login/", {"username": "x" * 300, "password": "whatever"})
+    assert answer.status_code == 200
+    assert "at most 150 letters" in answer.content.decode()

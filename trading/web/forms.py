@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import AuthenticationForm
 from django.core.validators import MaxValueValidator, MinValueValidator
 
 from brokers.models import BrokerConnection
@@ -23,6 +24,7 @@ from trading.models import Alert, Order, Strategy
 from trading.services.queue import EDITABLE, MAX_PRICE, MAX_QUANTITY, MODIFIABLE
 
 OPEN = "OPEN"
+LONGEST_USER_NAME = 150
 MONEY_CHOICES = [("", "Paper and live"), ("paper", "Paper"), ("live", "Live")]
 
 
@@ -37,6 +39,16 @@ def _any(words: type[StrEnum], label: str) -> list[tuple[str, str]]:
 def _typed(value: Any) -> Any:
     """Thousands separators and the rupee sign are welcome in numbers."""
     return value.replace(",", "").replace("₹", "").strip() if isinstance(value, str) else value
+
+
+class LoginForm(AuthenticationForm):
+    """Refuses a user name that no user can have before anything is looked up or recorded."""
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if len(name) > LONGEST_USER_NAME:
+            raise forms.ValidationError(f"A user name has at most {LONGEST_USER_NAME} letters.")
+        return name
 
 
 class QuantityField(forms.IntegerField):
