@@ -232,7 +232,7 @@ def test_a_failed_order_is_retried_as_a_new_linked_one(desk):
     assert "Retried by" in page
     second = desk.client.post(reverse("order_retry", args=[order.pk]))
     assert second.url == reverse("order", args=[order.pk])
-    assert f"Order {again.pk} already retries order 1." in said(second)
+    assert f"Order {again.pk} already retries order {order.pk}." in said(second)
 
 
 def test_an_unknown_order_is_resolved_by_hand(desk):
