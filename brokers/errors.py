@@ -30,6 +30,14 @@ class NoPrice(Refused):
     """No price is known for the instrument."""
 
 
+class MarketClosed(Refused):
+    """The exchange takes no orders now; no order was placed."""
+
+
+class AuthorisationNeeded(Refused):
+    """The depository wants the owner's authorisation before these shares can be sold."""
+
+
 class PermissionRefused(Refused):
     """The account may not trade through this connection; stop sending until that is put right."""
 

@@ -4,12 +4,12 @@ Every adapter keeps the same promises; tests/brokers/conformance.py checks them.
 are Decimal rupees, quantities whole units (lots on MCX and CDS), times aware UTC.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from trading.domain.values import InstrumentKey, OrderType, Product, Side, Validity, Variety
 
@@ -49,23 +49,36 @@ class Capabilities:
     """What an adapter can do; known without asking the broker.
 
     triggers: holds GTT triggers. reports_at_once: an order that `place` accepted is in the very
-    next read of the book. simulated: no real money. modifies: changes working orders.
+    next read of the book. simulated: no real money. modifies: changes working orders. two_leg:
+    holds a stop and a target of which one cancels the other. sessions: needs a daily login, and
+    keeps the exchanges' hours.
     """
 
     triggers: bool
     reports_at_once: bool
     simulated: bool
     modifies: bool
+    two_leg: bool = False
+    sessions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerLeg:
+    """The second leg of a two-leg GTT: its trigger and the limit price of its order."""
+
+    trigger_price: Decimal
+    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """An order to be placed.
 
+    `second_leg`: with variety gtt, the target beside this stop; the same side and quantity.
     `tag`: ours, at most 20 letters and digits, unique per attempt. `trigger_price`: of SL, SL-M and
     of variety gtt. `market_protection`: percent, or -1 for the broker's own choice.
     `reference_price`: what the alert saw; only paper uses it. `multiplier`: rupees per unit and
-    point of price.
+    point of price. `last_price`: the market's, which a GTT must name; None lets the adapter ask.
     """
 
     tag: str
@@ -82,6 +95,8 @@ class OrderRequest:
     variety: Variety = Variety.REGULAR
     reference_price: Decimal | None = None
     multiplier: Decimal = Decimal(1)
+    last_price: Decimal | None = None
+    second_leg: TriggerLeg | None = None
 
     @property
     def key(self) -> InstrumentKey:
@@ -120,7 +135,9 @@ class OrderReport:
     """An order as the broker's book shows it now.
 
     A GTT has `trigger_id`, and no `order_id` until it fires; from then on the report is that of
-    the order it became. `average_price` is None while nothing is filled.
+    the order it became. A two-leg GTT gives two reports, `leg` 0 (the stop) and 1 (the target),
+    with one `trigger_id`; the leg that did not fire ends CANCELLED. `average_price` is None while
+    nothing is filled. `tags`: every tag, where the broker keeps more than one.
     """
 
     order_id: str | None
@@ -143,11 +160,18 @@ class OrderReport:
     placed_at: datetime | None
     updated_at: datetime | None
     trades: tuple[Trade, ...] = field(default=())
+    leg: int = 0
+    two_leg: bool = False
+    tags: tuple[str, ...] = ()
+    trigger_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """A net position. `quantity` is signed; `realised` is today's, IST."""
+    """A net position. `quantity` is signed; `realised` is today's, IST.
+
+    `day_pnl`: today's profit in rupees, open positions of earlier days from their last close.
+    """
 
     exchange: str
     tradingsymbol: str
@@ -157,13 +181,16 @@ class BrokerPosition:
     last_price: Decimal | None
     realised: Decimal
     unrealised: Decimal
+    multiplier: Decimal = Decimal(1)
+    day_pnl: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Delivered shares that `positions()` does not show any more.
 
-    `t1_quantity`: bought, not settled yet, and not part of `quantity`.
+    `t1_quantity`: bought, not settled yet, and not part of `quantity`. `used_quantity`: sold
+    today, still part of `quantity`.
     """
 
     exchange: str
@@ -172,15 +199,45 @@ class Holding:
     t1_quantity: int
     average_price: Decimal
     last_price: Decimal | None
+    used_quantity: int = 0
+    pnl: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Rupees: `available` for new orders, `used` by positions and working orders, `net` of both."""
+    """Rupees: `available` for new orders, `used` by positions and working orders, `net` of both.
+
+    `raw`: the broker's own answer, for those who want every number.
+    """
 
     available: Decimal
     used: Decimal
     net: Decimal
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCost:
+    """What an order would take, in rupees: `required` margin or cash, `charges` on top."""
+
+    required: Decimal
+    charges: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentRow:
+    """One line of the broker's instrument list. `tick_size` in rupees, `lot_size` in units."""
+
+    exchange: str
+    tradingsymbol: str
+    name: str
+    instrument_token: int
+    instrument_type: str
+    segment: str
+    expiry: date | None
+    strike: Decimal | None
+    tick_size: Decimal
+    lot_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +312,14 @@ class Broker(Protocol):
 
     def margins(self) -> Margins:
         """What the account can still spend."""
+        ...
+
+    def order_cost(self, request: OrderRequest) -> OrderCost:
+        """What `request` would take; nothing is placed. Raises NotSupported where unknown."""
+        ...
+
+    def instruments(self) -> Iterator[InstrumentRow]:
+        """The broker's whole list, read as it arrives; ends early only with an error."""
         ...
 
     def last_prices(

@@ -98,6 +98,21 @@ class Origin(StrEnum):
     EXTERNAL = "EXTERNAL"
 
 
+class TriggerKind(StrEnum):
+    """SINGLE: one price, one order. TWO_LEG: a stop and a target, of which one fires."""
+
+    SINGLE = "SINGLE"
+    TWO_LEG = "TWO_LEG"
+
+
+class TriggerStatus(StrEnum):
+    """Where a GTT stands. FIRED: it became an order. ENDED: it never will."""
+
+    ACTIVE = "ACTIVE"
+    FIRED = "FIRED"
+    ENDED = "ENDED"
+
+
 class SizingMode(StrEnum):
     """ALERT: the alert's quantity. FIXED: so many units. VALUE: so many rupees."""
 

@@ -2,18 +2,22 @@
 
 from trading.models.alert import Alert, IntakeCounter
 from trading.models.idempotency import IdempotentRequest
-from trading.models.instrument import Instrument
+from trading.models.instrument import ContractRule, Instrument, InstrumentLoad, SymbolOverride
 from trading.models.order import Fill, Order, OrderAttempt, OrderEvent
 from trading.models.position import ClosedTrade, Position
 from trading.models.strategy import Strategy, WebhookSecret
+from trading.models.trigger import BookEntry, Trigger
 from trading.models.worker import RateWindow, WorkerHeartbeat
 
 __all__ = [
     "Alert",
+    "BookEntry",
     "ClosedTrade",
+    "ContractRule",
     "Fill",
     "IdempotentRequest",
     "Instrument",
+    "InstrumentLoad",
     "IntakeCounter",
     "Order",
     "OrderAttempt",
@@ -21,6 +25,8 @@ __all__ = [
     "Position",
     "RateWindow",
     "Strategy",
+    "SymbolOverride",
+    "Trigger",
     "WebhookSecret",
     "WorkerHeartbeat",
 ]

@@ -65,6 +65,14 @@ class Order(models.Model):
     gtt = models.BooleanField(default=False)
     reduce_only = models.BooleanField(default=False)
     exit_plan = models.JSONField(default=dict, blank=True)
+    oco_with = models.OneToOneField(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="oco_target",
+        help_text="Of the target leg of a two-leg GTT: its stop leg, which is sent for both.",
+    )
 
     status = models.CharField(max_length=32, choices=choices(Status), default=Status.WAITING)
     mode = models.CharField(max_length=16, choices=choices(Mode), default=Mode.MANUAL)
@@ -119,6 +127,11 @@ class Order(models.Model):
             models.Index(fields=["tradingsymbol", "created_at"], name="orders_tradingsymbol"),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "broker_order_id"],
+                condition=~Q(broker_order_id=""),
+                name="orders_one_per_broker_order",
+            ),
             one_of("status", Status, "orders_status_word"),
             one_of("side", Side, "orders_side_word"),
             one_of("order_type", OrderType, "orders_order_type_word"),

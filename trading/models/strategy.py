@@ -86,6 +86,11 @@ class Strategy(models.Model):
         help_text="A live order while its market is closed: AMO, GTT (limit orders only), "
         "QUEUE for the next session, or REJECT.",
     )
+    continuous_futures = models.BooleanField(
+        default=False,
+        help_text="NIFTY1! trades the nearest future, NIFTY2! the one after it. "
+        "Off: such an order waits for a person, who picks the contract.",
+    )
     time_to_live_seconds = models.PositiveIntegerField(
         default=60,
         help_text="A live order that could not be sent within so many seconds expires.",

@@ -1,0 +1,40 @@
+"""The tables of the accounts at brokers."""
+
+from brokers.models.account import (
+    AccountHolding,
+    AccountPosition,
+    AccountState,
+    BrokerQuestion,
+    LoginAttempt,
+    QuestionKind,
+)
+from brokers.models.connection import BrokerConnection, BrokerName, ConnectionKind
+from brokers.models.paper import (
+    LIVE_STATUSES,
+    UNFINISHED_STATUSES,
+    PaperAccount,
+    PaperOrder,
+    PaperPosition,
+    PaperTrade,
+)
+from brokers.models.prices import PriceSource, PriceTick
+
+__all__ = [
+    "LIVE_STATUSES",
+    "UNFINISHED_STATUSES",
+    "AccountHolding",
+    "AccountPosition",
+    "AccountState",
+    "BrokerConnection",
+    "BrokerName",
+    "BrokerQuestion",
+    "ConnectionKind",
+    "LoginAttempt",
+    "PaperAccount",
+    "PaperOrder",
+    "PaperPosition",
+    "PaperTrade",
+    "PriceSource",
+    "PriceTick",
+    "QuestionKind",
+]
