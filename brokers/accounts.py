@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from brokers.errors import NotAvailable
 from brokers.models import BrokerConnection, BrokerName, ConnectionKind, PaperAccount
 from brokers.port import SessionState
-from brokers.registry import broker_for
+from brokers.registry import capabilities_of
 from sigmatrader import clock
 
 FIRST_PAPER_ACCOUNT = "paper"
@@ -14,7 +14,7 @@ FIRST_PAPER_ACCOUNT = "paper"
 def is_available(connection: BrokerConnection) -> bool:
     """Whether this version can speak to the account's broker at all."""
     try:
-        broker_for(connection)
+        capabilities_of(connection)
     except NotAvailable:
         return False
     return True

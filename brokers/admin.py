@@ -8,6 +8,8 @@ from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from brokers.accounts import session_of
+from brokers.connections import settle
 from brokers.models import (
     BrokerConnection,
     BrokerName,
@@ -17,6 +19,9 @@ from brokers.models import (
     PaperTrade,
     PriceTick,
 )
+from sigmatrader import clock
+
+_LIMITS = ("orders_per_second", "orders_per_minute", "orders_per_day")
 
 
 class ConnectionForm(forms.ModelForm):
@@ -35,7 +40,6 @@ class ConnectionForm(forms.ModelForm):
         fields = (
             "name",
             "broker_name",
-            "kind",
             "enabled",
             "api_key",
             "api_secret",
@@ -45,9 +49,24 @@ class ConnectionForm(forms.ModelForm):
             "orders_per_day",
         )
 
+    def clean(self) -> dict[str, Any]:
+        """A new Zerodha connection gets its API root, its kind and its limits here."""
+        cleaned = super().clean() or self.cleaned_data
+        if self.instance.pk is None and cleaned.get("broker_name") == BrokerName.ZERODHA:
+            self.instance.api_root = cleaned.get("api_root") or ""
+            for name in _LIMITS:
+                setattr(self.instance, name, cleaned.get(name))
+            settle(self.instance)
+            cleaned |= {name: getattr(self.instance, name) for name in ("api_root", *_LIMITS)}
+        return cleaned
+
     def save(self, commit: bool = True) -> Any:
         if secret := self.cleaned_data["api_secret"]:
             self.instance.api_secret = secret
+        if self.instance.pk is not None and "api_key" in self.changed_data:
+            # The session was the other app's.
+            self.instance.access_token = ""
+            self.instance.token_expires_at = None
         return super().save(commit)
 
 
@@ -60,7 +79,7 @@ class PaperAccountInline(admin.StackedInline):
 @admin.register(BrokerConnection)
 class ConnectionAdmin(admin.ModelAdmin):
     form = ConnectionForm
-    list_display = ("name", "broker_name", "kind", "is_default", "enabled", "last_error")
+    list_display = ("name", "broker_name", "kind", "is_default", "enabled", "user_id", "status")
     list_filter = ("kind", "enabled")
     search_fields = ("name", "user_id", "user_name")
     actions = ("make_default",)
@@ -71,18 +90,28 @@ class ConnectionAdmin(admin.ModelAdmin):
             {
                 "fields": ("api_key", "api_secret", "secret_is_stored", "api_root"),
                 "description": "For Zerodha: from the app's page at developers.kite.trade. "
-                "Paper needs none.",
+                "Paper needs none. Log in on the settings page, once a day.",
             },
         ),
         (
             "Session",
-            {"fields": ("user_id", "user_name", "token_expires_at", "last_error")},
+            {
+                "fields": (
+                    "status",
+                    "user_id",
+                    "user_name",
+                    "logged_in_at",
+                    "token_expires_at",
+                    "last_error",
+                )
+            },
         ),
         (
             "Limits",
             {
-                "fields": ("orders_per_second", "orders_per_minute", "orders_per_day"),
-                "description": "Zerodha takes 10 a second, 400 a minute and 5,000 a day.",
+                "fields": _LIMITS,
+                "description": "Zerodha takes 10 a second, 400 a minute and 5,000 a day from all "
+                "your programs together. A new Zerodha connection gets 8, 300 and 4,000.",
             },
         ),
     )
@@ -92,14 +121,17 @@ class ConnectionAdmin(admin.ModelAdmin):
     ) -> tuple[str, ...]:
         """What an account is cannot change under the orders that were made for it."""
         always = (
+            "kind",
             "is_default",
             "secret_is_stored",
+            "status",
             "user_id",
             "user_name",
+            "logged_in_at",
             "token_expires_at",
             "last_error",
         )
-        return always if obj is None else (*always, "broker_name", "kind", "api_root")
+        return always if obj is None else (*always, "broker_name", "api_root")
 
     def get_inlines(
         self, request: HttpRequest, obj: BrokerConnection | None
@@ -110,6 +142,15 @@ class ConnectionAdmin(admin.ModelAdmin):
     @admin.display(boolean=True, description="secret is stored")
     def secret_is_stored(self, connection: BrokerConnection) -> bool:
         return bool(connection.api_secret_encrypted)
+
+    @admin.display(description="status")
+    def status(self, connection: BrokerConnection) -> str:
+        """Whether it could take an order now, and until when."""
+        session = session_of(connection)
+        if not session.connected:
+            return session.error
+        until = session.expires_at
+        return f"connected until {until.astimezone(clock.IST):%d %b, %H:%M}" if until else "ready"
 
     @admin.action(description="Make default", permissions=["change"])
     def make_default(self, request: HttpRequest, chosen: QuerySet[BrokerConnection]) -> None:

@@ -5,6 +5,9 @@ class SigmaTraderConfig(AppConfig):
     name = "sigmatrader"
 
     def ready(self) -> None:
-        from sigmatrader import checks
+        from django.conf import settings
+
+        from sigmatrader import checks, clock
 
         checks.register_all()
+        clock.move(settings.ST.CLOCK_OFFSET_SECONDS)

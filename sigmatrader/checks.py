@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import DatabaseError
 
-from sigmatrader import crypto
+from sigmatrader import crypto, stored_secrets
 
 _SHORTEST_SECRET = 16
 
@@ -34,24 +34,19 @@ def check_keys(**_: Any) -> list[CheckMessage]:
 
 def check_stored_secrets(**_: Any) -> list[CheckMessage]:
     """What is stored encrypted opens with ST_CRYPTO_KEYS. Fails closed when it doesn't."""
-    from trading.models import WebhookSecret
-
     try:
-        tokens = list(WebhookSecret.objects.values_list("secret_encrypted", flat=True))
+        unreadable = stored_secrets.unreadable()
     except DatabaseError:
         return []  # no tables yet: the first start makes them
-    for token in tokens:
-        try:
-            crypto.decrypt(token)
-        except crypto.CryptoError:
-            return [
-                Error(
-                    "ST_CRYPTO_KEYS lacks a key that stored secrets were encrypted with.",
-                    hint="Put the old key back, behind the new one: ST_CRYPTO_KEYS=new,old.",
-                    id="sigmatrader.E003",
-                )
-            ]
-    return []
+    if not unreadable:
+        return []
+    return [
+        Error(
+            f"ST_CRYPTO_KEYS lacks a key that stored {unreadable} were encrypted with.",
+            hint="Put the old key back, behind the new one: ST_CRYPTO_KEYS=new,old.",
+            id="sigmatrader.E003",
+        )
+    ]
 
 
 def check_production(**_: Any) -> list[CheckMessage]:

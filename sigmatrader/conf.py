@@ -64,6 +64,7 @@ class SigmaTraderSettings:
     RECONCILE_INTERVAL_SECONDS: float = 3
     RECONCILE_GRACE_SECONDS: float = 120
     WORKER_POLL_MS: int = 50
+    CLOCK_OFFSET_SECONDS: float = 0
 
     @property
     def lease_seconds(self) -> float:
@@ -113,7 +114,8 @@ class _Reader:
         return tuple(found)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether the address is on this machine, as a simulator's is."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -125,7 +127,7 @@ def _is_loopback(url: str) -> bool:
 
 def _api_root(reader: _Reader) -> str:
     root = reader.text("ST_ZERODHA_API_ROOT", KITE_API_ROOT).rstrip("/")
-    if root == KITE_API_ROOT or _is_loopback(root):
+    if root == KITE_API_ROOT or is_loopback(root):
         return root
     if reader.flag("ST_ZERODHA_ALLOW_OTHER_ROOT", False) and root.startswith("https://"):
         return root
@@ -216,6 +218,7 @@ def _numbers(reader: _Reader) -> dict[str, Any]:
             "ST_RECONCILE_GRACE_SECONDS", 120.0, 0.1, 3600.0, float
         ),
         "WORKER_POLL_MS": reader.number("ST_WORKER_POLL_MS", 50, 5, 10_000, int),
+        "CLOCK_OFFSET_SECONDS": reader.number("ST_CLOCK_OFFSET_SECONDS", 0.0, -4e8, 4e8, float),
     }
 
 

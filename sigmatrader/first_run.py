@@ -1,4 +1,4 @@
-"""What a new installation needs: tables, a user, a paper account, a webhook secret."""
+"""What a new installation needs: tables, a user, its accounts, a webhook secret."""
 
 import secrets
 from dataclasses import dataclass
@@ -24,9 +24,11 @@ def prepare() -> FirstRun:
     """Bring the database up to date and create what is missing. Safe to run at every start."""
     call_command("migrate", interactive=False, verbosity=0)
     from brokers.accounts import ensure_paper_account
+    from brokers.connections import ensure_environment_connection
     from trading.services.webhook_secrets import ensure_first_secret
 
     ensure_paper_account()
+    ensure_environment_connection()
     ensure_first_secret()
     return _ensure_admin()
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("api", Root.as_view(schema=None)),
     path("api/", include("trading.api.urls")),
     path("admin/", admin.site.urls),
+    path("brokers/", include("brokers.urls")),
     path(
         "accounts/login/",
         login_not_required(

@@ -1,5 +1,6 @@
 """Read queries for pages and API. Nothing here changes anything."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -9,11 +10,18 @@ from typing import Any, Generic, TypeVar
 from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 
 from brokers.accounts import session_of
-from brokers.models import BrokerConnection, ConnectionKind
+from brokers.models import (
+    AccountHolding,
+    AccountPosition,
+    AccountState,
+    BrokerConnection,
+    ConnectionKind,
+)
 from brokers.prices import last_tick_id, latest_prices
 from brokers.registry import capabilities_of
 from risk.models import RiskSettings, TradingStateChange
 from sigmatrader import clock
+from trading.domain.differences import Difference, PositionKey, differences
 from trading.domain.order import AT_BROKER, WORKING, Status
 from trading.domain.values import InstrumentKey
 from trading.models import (
@@ -30,6 +38,7 @@ from trading.models import (
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
+_CLOCKS_APART = timedelta(seconds=2)  # the broker's, which tells whole seconds, and ours
 ON_THE_WAY = (Status.QUEUED, *sorted(AT_BROKER))
 
 Row = TypeVar("Row", bound=Model)
@@ -235,6 +244,43 @@ def flat_positions(since: datetime) -> QuerySet[Position]:
     """Closed since that moment."""
     flat = Position.objects.filter(qty=0, last_updated__gte=since)
     return flat.select_related("connection").order_by("symbol", "pk")
+
+
+def positions_comparable(connection: BrokerConnection) -> bool:
+    """Whether the broker's positions were read after our last fill, and its holdings that day."""
+    state = AccountState.objects.filter(connection=connection).first()
+    if connection.simulated or state is None or state.positions_read_at is None:
+        return False
+    read_at, holdings_at = state.positions_read_at, state.holdings_read_at
+    if holdings_at is None or holdings_at < day_start(read_at):
+        return False
+    fills = Fill.objects.filter(connection=connection).order_by("-at")
+    last_fill = fills.values_list("at", flat=True).first()
+    return last_fill is None or last_fill < read_at - _CLOCKS_APART
+
+
+def position_differences(connection: BrokerConnection) -> list[Difference]:
+    """Where our positions of the account and its broker's differ.
+
+    Empty also for paper, and while they can't be compared: see `positions_comparable`.
+    """
+    if not positions_comparable(connection):
+        return []
+    held = Position.objects.filter(connection=connection).exclude(qty=0)
+    shown = AccountPosition.objects.filter(connection=connection).exclude(quantity=0)
+    delivered: Counter[str] = Counter()
+    for holding in AccountHolding.objects.filter(connection=connection):
+        delivered[holding.tradingsymbol] += holding.quantity + holding.t1_quantity
+    unfinished = Order.objects.filter(connection=connection, status__in=AT_BROKER)
+    return differences(
+        {PositionKey(one.exchange, one.symbol, one.product): one.qty for one in held},
+        {PositionKey(one.exchange, one.tradingsymbol, one.product): one.quantity for one in shown},
+        delivered,
+        frozenset(
+            PositionKey(*key)
+            for key in unfinished.values_list("exchange", "tradingsymbol", "product")
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

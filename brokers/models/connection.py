@@ -1,17 +1,15 @@
 """Accounts at brokers."""
 
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from sigmatrader import clock, crypto
-from sigmatrader.conf import KITE_API_ROOT
+from sigmatrader.conf import KITE_API_ROOT, is_loopback
 from sigmatrader.db import write_transaction
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class BrokerName(models.TextChoices):
@@ -126,13 +124,13 @@ class BrokerConnection(models.Model):
 
     def clean(self) -> None:
         """A token goes to Zerodha itself, or to a simulator on this machine."""
-        host = urlsplit(self.api_root).hostname
-        if self.kind == ConnectionKind.SIMULATOR and host not in _LOOPBACK:
+        root = self.api_root.rstrip("/")
+        if self.kind == ConnectionKind.SIMULATOR and not is_loopback(root):
             raise ValidationError(
                 {"api_root": "The simulator runs on this machine: http://127.0.0.1:PORT."}
             )
-        own = {"", KITE_API_ROOT}
-        if self.kind != ConnectionKind.SIMULATOR and self.api_root.rstrip("/") not in own:
+        allowed = root in ("", KITE_API_ROOT, settings.ST.ZERODHA_API_ROOT)
+        if self.kind != ConnectionKind.SIMULATOR and (not allowed or is_loopback(root)):
             raise ValidationError({"api_root": f"Leave it empty, or use {KITE_API_ROOT}."})
 
     def make_default(self) -> None:

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.db.models import Q, QuerySet
 
 from brokers import prices
-from brokers.errors import NotSent, OutcomeUnknown
+from brokers.errors import NotSent, NotSupported, OutcomeUnknown
 from brokers.models import LIVE_STATUSES, BrokerConnection, PaperAccount, PaperOrder
 from brokers.paper import book, funds, ledger, market
 from brokers.paper.book import Changes
@@ -23,7 +23,9 @@ from brokers.port import (
     BrokerPosition,
     Capabilities,
     Holding,
+    InstrumentRow,
     Margins,
+    OrderCost,
     OrderReport,
     OrderRequest,
     Placed,
@@ -131,6 +133,27 @@ class PaperBroker:
         net = ledger.cash(account, held)
         return Margins(available=net - used, used=used, net=net)
 
+    def order_cost(self, request: OrderRequest) -> OrderCost:
+        """The margin beside what is open and working; paper trades are free of charges.
+
+        Raises NotSupported for a market order while no price is known.
+        """
+        check_request(request)
+        price = _price_of(request, clock.now())
+        if price is None:
+            raise NotSupported(f"No price is known for {request.key}: use a LIMIT order.")
+        key = funds.PositionKey(request.exchange, request.tradingsymbol, request.product)
+        claim = funds.Claim(key, request.side, request.quantity, price, request.multiplier)
+        with self._locked() as account:
+            stakes = ledger.stakes(ledger.positions(account))
+            working, rates = ledger.working_claims(account), ledger.rates(account)
+        before = funds.orders_margin(stakes, working, rates)
+        after = funds.orders_margin(stakes, [*working, claim], rates)
+        return OrderCost(required=after - before, charges=Decimal(0))
+
+    def instruments(self) -> Iterator[InstrumentRow]:
+        raise NotSupported("The paper broker has no instrument list of its own.")
+
     def last_prices(
         self, keys: Collection[InstrumentKey]
     ) -> dict[InstrumentKey, tuple[Decimal, datetime]]:
@@ -191,6 +214,17 @@ def _outcome() -> Iterator[None]:
         raise NotSent(f"The paper book is busy: {error}.") from error
     except DatabaseError as error:
         raise OutcomeUnknown("The paper book could not be written.") from error
+
+
+def _price_of(request: OrderRequest, now: datetime) -> Decimal | None:
+    """What a unit of the order would be paid with, as far as anybody can know before."""
+    if request.order_type.needs_price:
+        return request.price
+    if request.order_type.needs_trigger:
+        return request.trigger_price
+    return prices.market_price(
+        request.exchange, request.tradingsymbol, request.reference_price, now
+    )
 
 
 def _position(

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class KiteError(Exception):
-    """A refusal: becomes ``{"status": "error", "message", "error_type"[, "data"]}`` with ``status``."""
+    """A refusal, answered with `status`: `{"status": "error", "message", "error_type", "data"}`."""
 
     def __init__(self, message: str, error_type: str, status: int, data: Any = None) -> None:
         super().__init__(message)

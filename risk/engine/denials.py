@@ -36,6 +36,10 @@ class Code(StrEnum):
         "MODE_MISMATCH",
         "A paper order whose strategy or connection is live, or a live order where one is paper.",
     )
+    MARKET_CLOSED = (
+        "MARKET_CLOSED",
+        "The market is closed and the strategy wants no orders off hours.",
+    )
     REDUCE_ONLY = (
         "REDUCE_ONLY",
         "An exit that would do more than close what is open.",

@@ -143,6 +143,13 @@ def reduce_only(intent: Intent, snapshot: Snapshot, quantity: int) -> Finding:
     return Finding(Verdict.DENY, left, quantity, quantity, text)
 
 
+def market_closed(intent: Intent, snapshot: Snapshot, quantity: int) -> Finding:
+    """A live order while its market is closed, of a strategy whose off hours are REJECT."""
+    if not snapshot.market_refusal:
+        return Finding(Verdict.PASS, "off_hours", "may go", quantity)
+    return Finding(Verdict.DENY, "off_hours", "closed", quantity, snapshot.market_refusal)
+
+
 def reducing_only(intent: Intent, snapshot: Snapshot, quantity: int) -> Finding:
     """While a trading state is REDUCING, only orders that shrink a position pass."""
     reducing = [s for s in snapshot.states if s.state is TradingStateName.REDUCING]
@@ -346,6 +353,7 @@ RULES: tuple[HardRule | LimitRule, ...] = (
     HardRule(Code.QUANTITY_REQUIRED, quantity_required),
     HardRule(Code.STRATEGY_DISABLED, strategy_disabled),
     HardRule(Code.MODE_MISMATCH, mode_mismatch),
+    HardRule(Code.MARKET_CLOSED, market_closed, setting="off_hours"),
     HardRule(Code.REDUCE_ONLY, reduce_only),
     HardRule(Code.REDUCING_ONLY, reducing_only, spares_exits=True),
     LimitRule(Code.SHORT_SELLING_DISABLED, "allow_short_selling", "yes or no", short_selling),

@@ -71,7 +71,8 @@ class Snapshot:
     `position_quantity` is the signed net of this instrument and product. The working quantities
     are what is still open in other working or in-flight orders of the same instrument and product.
     `open_instruments` holds "EX:SYM|PRODUCT" of every position and every working entry order.
-    `connection_simulated` says whether the connection is a paper one. Scopes without an entry in
+    `connection_simulated` says whether the connection is a paper one. `market_refusal` says why the
+    order may not go while its market is closed; empty when it may. Scopes without an entry in
     `states` are ACTIVE.
     """
 
@@ -88,6 +89,7 @@ class Snapshot:
     session_error: str
     unresolved_unknown: bool
     connection_simulated: bool
+    market_refusal: str = ""
 
 
 def net_held(intent: Intent, snapshot: Snapshot) -> int:

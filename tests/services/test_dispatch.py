@@ -20,7 +20,7 @@ from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
 from tests.support.faulty import Road
 from trading.domain.order import Status
 from trading.models import Order, OrderAttempt, Position
-from trading.services import halting, queue, reconcile
+from trading.services import halting, queue, reconcile, recovery
 from trading.services.attempts import tag_for
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
@@ -253,7 +253,7 @@ def test_a_lost_lease_leaves_the_row_to_whoever_has_it(road: Road) -> None:
     claim = claim_next(ME)
     assert claim is not None
     OrderAttempt.objects.update(lease_until=clock.now() - timedelta(seconds=1))
-    assert reconcile.recover_lost_leases() == 1
+    assert recovery.recover_lost_leases() == 1
     send(claim)
     assert road.calls == []
     assert Order.objects.get().status == "UNKNOWN"
@@ -261,16 +261,16 @@ def test_a_lost_lease_leaves_the_row_to_whoever_has_it(road: Road) -> None:
 
 def test_a_lease_of_a_living_worker_is_not_touched() -> None:
     make_order(Status.QUEUED)
-    assert claim_next(reconcile.this_worker_id()) is not None
-    assert reconcile.recover_lost_leases() == 0
+    assert claim_next(recovery.this_worker_id()) is not None
+    assert recovery.recover_lost_leases() == 0
 
 
 def test_a_dead_workers_lease_is_lost_at_once() -> None:
     make_order(Status.QUEUED)
-    mine = reconcile.this_worker_id()
+    mine = recovery.this_worker_id()
     host, pid, _ = mine.split(":")
     assert claim_next(f"{host}:{pid}:1") is not None
-    assert reconcile.recover_lost_leases() == 1
+    assert recovery.recover_lost_leases() == 1
 
 
 def test_an_answer_that_nobody_waits_for_any_more_is_adopted(road: Road) -> None:
@@ -278,7 +278,7 @@ def test_an_answer_that_nobody_waits_for_any_more_is_adopted(road: Road) -> None
 
     def another_takes_over() -> None:
         OrderAttempt.objects.update(lease_until=clock.now() - timedelta(seconds=1))
-        reconcile.recover_lost_leases()
+        recovery.recover_lost_leases()
 
     road.after.append(another_takes_over)
     assert run_one().status == "EXECUTED"

@@ -19,7 +19,7 @@ from tests.factories import StrategyFactory, make_order
 from tests.support.faulty import FaultyBroker, Road
 from trading.domain.order import Status
 from trading.models import Order, Position
-from trading.services import halting, lifecycle, queue, reconcile, updates
+from trading.services import halting, lifecycle, queue, reconcile, recovery, updates
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
@@ -84,7 +84,7 @@ def test_an_answer_that_comes_after_the_lease_is_taken_over_at_once(
     def sleep_too_long() -> None:
         for seconds in (30, 70, 110, 170):
             time_machine.move_to(start + timedelta(seconds=seconds))
-            reconcile.recover_lost_leases()
+            recovery.recover_lost_leases()
             reconcile.reconcile_account(ensure_paper_account())
         assert now_of(order).status == "FAILED"
 

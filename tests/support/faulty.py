@@ -54,7 +54,7 @@ def road(monkeypatch: pytest.MonkeyPatch) -> Road:
     def broker_for(connection: BrokerConnection) -> FaultyBroker:
         return FaultyBroker(connection, made)
 
-    for module in ("dispatch", "reconcile", "worker"):
+    for module in ("dispatch", "reconcile", "worker", "follower"):
         monkeypatch.setattr(f"trading.services.{module}.broker_for", broker_for)
     for module in ("worker",):
         monkeypatch.setattr(f"trading.services.{module}.is_available", lambda connection: True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from trading.api.views import about, orders, records, settings
+from trading.api.views import about, account, orders, positions, records, settings, zerodha
 
 _ID = r"(?P<pk>[0-9]+)"
 
@@ -35,6 +35,16 @@ urlpatterns = [
     _address("alerts", records.AlertList.as_view(), "alerts"),
     _address(rf"alerts/{_ID}", records.AlertDetail.as_view(), "alert"),
     _address("positions", records.PositionList.as_view(), "positions"),
+    _address("positions/exit", positions.PositionExit.as_view(), "positions-exit"),
+    _address("positions/sync", account.PositionsSync.as_view(), "positions-sync"),
+    _address("positions/holdings", account.HoldingList.as_view(), "positions-holdings"),
     _address("trades", records.TradeList.as_view(), "trades"),
+    _address("zerodha/login-url", zerodha.LoginUrl.as_view(), "zerodha-login-url"),
+    _address("zerodha/connect", zerodha.Connect.as_view(), "zerodha-connect"),
+    _address("zerodha/status", zerodha.Status.as_view(), "zerodha-status"),
+    _address("zerodha/sync-orders", account.OrdersSync.as_view(), "zerodha-sync-orders"),
+    _address("zerodha/margins", account.MarginsView.as_view(), "zerodha-margins"),
+    _address("zerodha/order-preview", account.OrderPreview.as_view(), "zerodha-order-preview"),
+    _address("zerodha/disconnect", zerodha.Disconnect.as_view(), "zerodha-disconnect"),
     re_path(r"^", about.Unknown.as_view(), name="api-unknown"),
 ]

@@ -1,13 +1,15 @@
-"""Waiting, for a bounded time, for what the worker makes of an executed order."""
+"""Waiting, for a bounded time, for what the worker makes of an order or finds out."""
 
 import os
 import threading
 import time
 
+from brokers.models import BrokerQuestion
 from sigmatrader import clock
 from trading.domain.order import Status
 from trading.domain.values import OrderType
 from trading.models import Order
+from trading.services import questions
 
 WAIT_SECONDS = 10.0
 _FIRST_PAUSE = 0.025
@@ -33,6 +35,16 @@ def wait_for_outcome(order_id: int, seconds: float = WAIT_SECONDS) -> None:
         return
     try:
         _poll(order_id, time.monotonic() + seconds)
+    finally:
+        _waiting.release()
+
+
+def wait_for_answer(question: BrokerQuestion) -> BrokerQuestion:
+    """The question, answered or not; at once when too many wait already."""
+    if not _waiting.acquire(blocking=False):
+        return questions.wait(question, 0)
+    try:
+        return questions.wait(question)
     finally:
         _waiting.release()
 

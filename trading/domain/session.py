@@ -48,6 +48,19 @@ NSE_CLOSED_2026 = frozenset(
 MCX_CLOSED_2026 = frozenset(
     date(2026, month, day) for month, day in ((1, 26), (4, 3), (10, 2), (12, 25))
 )
+# Sessions on days that the rule above calls closed, or with other hours.
+_EVENING = (time(17, 0), time(23, 30))
+_SPECIAL_2026: dict[tuple[str, date], tuple[time, time]] = {
+    # A Sunday budget, with the usual hours.
+    **{("equity", date(2026, 2, 1)): (time(9, 15), time(15, 30))},
+    **{("commodity", date(2026, 2, 1)): (time(9, 0), time(17, 0))},
+    # Holidays of the stock exchanges on which commodities trade in the evening.
+    **{
+        ("commodity", day): _EVENING
+        for day in sorted(NSE_CLOSED_2026 - MCX_CLOSED_2026)
+        if day.weekday() < 5
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +86,10 @@ def _is_trading_day(exchange: str, day: date) -> bool:
 
 def session_on(exchange: str, day: date) -> Session | None:
     """The session of `exchange` on `day`, None when it is closed. Unknown exchanges: NSE hours."""
-    if not _is_trading_day(exchange, day):
+    special = _SPECIAL_2026.get(("commodity" if exchange in _COMMODITY else "equity", day))
+    if special is None and not _is_trading_day(exchange, day):
         return None
-    opens, closes = _HOURS.get(exchange, _DEFAULT_HOURS)
+    opens, closes = special or _HOURS.get(exchange, _DEFAULT_HOURS)
     return Session(
         datetime.combine(day, opens, tzinfo=IST), datetime.combine(day, closes, tzinfo=IST)
     )

@@ -126,6 +126,9 @@ def _key(kind: DedupeKind, *parts: object) -> DedupeKey:
     return DedupeKey(hashlib.sha256(text.encode()).hexdigest(), kind)
 
 
+CLIENT_ORDER_ID = r"S[0-9A-Z]{17}"
+
+
 def client_order_id(random_bytes: bytes) -> str:
     """An order's own id: "S" and 17 of [0-9A-Z]. Give at least 12 random bytes (16 is good)."""
     if len(random_bytes) < 12:

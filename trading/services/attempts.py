@@ -7,9 +7,10 @@ from sigmatrader.db import write_transaction
 from trading.domain.order import Status
 from trading.domain.signal import client_order_id
 from trading.models import Order, OrderAttempt
-from trading.services import lifecycle
+from trading.services import legs
 
 WORKER = "worker"
+RECONCILER = "reconciler"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -47,7 +48,7 @@ def close_attempt(
 def mark_unknown(order: Order, attempt: OrderAttempt, message: str) -> Order:
     """SENDING → UNKNOWN: the broker may or may not have it. The attempt stays open."""
     with write_transaction():
-        lifecycle.transition(
+        legs.transition(
             order,
             Status.UNKNOWN,
             actor=WORKER,

@@ -15,20 +15,26 @@ from django.db import connection as database
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from brokers.accounts import session_of
-from brokers.models import BrokerConnection
+from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from brokers.registry import capabilities_of
 from risk.engine.evaluate import Decision
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import Status
-from trading.domain.session import waiting_expires_at
+from trading.domain.session import IST, waiting_expires_at
 from trading.domain.values import Mode, Variety
 from trading.models import Order, OrderAttempt
-from trading.services import lifecycle, limiter
+from trading.services import legs, lifecycle, limiter
 from trading.services.attempts import WORKER, tag_for
+from trading.services.contract import problems
 from trading.services.exposure import decide
+from trading.services.routing import route_of, time_to_live
 
 _CANDIDATES = 20
+_BACKOFF_HORIZON = timedelta(seconds=60)
+# How old the last read of the broker's book may be for an order that nobody looks at.
+_STALE_ROUNDS = 20
+_STALE_AT_LEAST = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +53,16 @@ def _due(now: datetime) -> QuerySet[Order]:
         tradingsymbol=OuterRef("tradingsymbol"),
     ).exclude(pk=OuterRef("pk"))
     sending = same_instrument.filter(status=Status.SENDING)
-    earlier = same_instrument.filter(
+    # An order that was put off to a later session stands in nobody's way; one in backoff does.
+    soon = Q(not_before__isnull=True) | Q(not_before__lte=now + _BACKOFF_HORIZON)
+    earlier = same_instrument.filter(soon).filter(
         Q(queued_at__lt=OuterRef("queued_at"))
         | Q(queued_at=OuterRef("queued_at"), pk__lt=OuterRef("pk")),
         status=Status.QUEUED,
     )
     due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    return Order.objects.filter(due, status=Status.QUEUED).filter(
+    # The target leg of a trigger goes with its stop leg.
+    return Order.objects.filter(due, status=Status.QUEUED, oco_with__isnull=True).filter(
         ~Exists(earlier), ~Exists(sending)
     )
 
@@ -76,11 +85,14 @@ def _lock(order_id: int, now: datetime) -> Order | None:
     return rows.first()
 
 
-def claim_next(worker_id: str, busy_accounts: Collection[int] = ()) -> Claim | None:
+def claim_next(
+    worker_id: str, busy_accounts: Collection[int] = (), started_at: datetime | None = None
+) -> Claim | None:
     """Claim the next order that may be sent, settling on the way those that may not.
 
     None when there is nothing to send. `busy_accounts`: accounts whose slots in this worker are
-    all taken. Each order is considered in a transaction of its own, under its account's lock, so
+    all taken. `started_at`: of this worker; an account's book is read after it before anything is
+    sent there. Each order is considered in a transaction of its own, under its account's lock, so
     that no two orders take the last of a limit.
     """
     # A look without the write lock keeps an idle worker from standing in the writers' queue.
@@ -99,10 +111,12 @@ def claim_next(worker_id: str, busy_accounts: Collection[int] = ()) -> Claim | N
                 if order is None:
                     continue
                 order.connection = account
-                if (claim := _consider(order, account, worker_id, now)) is not None:
+                claim = _consider(order, account, worker_id, now, started_at)
+                if claim is not None:
                     return claim
-            if order.status == Status.QUEUED:  # no room in the account's rate
-                passed_over.add(account_id)
+            put_off = order.not_before is not None and order.not_before > now
+            if order.status == Status.QUEUED and not put_off:
+                passed_over.add(account_id)  # no room in its rate, or its book was not read yet
             else:
                 settled += 1
         if not settled:
@@ -111,35 +125,90 @@ def claim_next(worker_id: str, busy_accounts: Collection[int] = ()) -> Claim | N
 
 
 def _consider(
-    order: Order, account: BrokerConnection, worker_id: str, now: datetime
+    order: Order,
+    account: BrokerConnection,
+    worker_id: str,
+    now: datetime,
+    started_at: datetime | None,
 ) -> Claim | None:
     if order.expires_at is not None and order.expires_at <= now:
-        lifecycle.transition(
+        legs.transition(
             order,
             Status.EXPIRED,
             actor=WORKER,
             reason="its time to live was over before it could be sent",
         )
         return None
+    way = route_of(order, account, now)
+    if way.not_before is not None and way.not_before > now:
+        _put_off(order, way.not_before)
+        return None
     session = session_of(account)
     decision = decide(order, account, session_ok=session.connected, session_error=session.error)
     if decision.gates:
         set_aside(order, " ".join(gate.message for gate in decision.gates))
         return None
-    if order.gtt and not capabilities_of(account).triggers:
-        set_aside(order, f"{account.name} can't hold GTT triggers: switch GTT off.")
+    if question := way.question or _question(order, account):
+        set_aside(order, question)
         return None
     if decision.outcome == "DENY":
         _deny(order, decision, now)
         return None
+    if capabilities_of(account).sessions and not _book_is_fresh(order, account, now, started_at):
+        return None
     if not limiter.take(account, now):
         return None
-    return _take(order, decision, worker_id, now)
+    return _take(order, decision, way.variety, worker_id, now)
+
+
+def _question(order: Order, account: BrokerConnection) -> str:
+    """Why a person must look at the order before it can go; empty when nothing is in the way."""
+    if order.gtt and not capabilities_of(account).triggers:
+        return f"{account.name} can't hold GTT triggers: switch GTT off."
+    if account.kind == ConnectionKind.LIVE and clock.is_moved():
+        return "The clock of this installation is moved: nothing is sent for real money."
+    target = legs.target_of(order)
+    if target is not None and target.status != Status.QUEUED:
+        return f"Its target, order {target.pk}, is {target.status}: place the stop by itself."
+    return " ".join(text for texts in problems(order).values() for text in texts)
+
+
+def _put_off(order: Order, until: datetime) -> None:
+    """Wait for a later session. The time to live begins there."""
+    lifecycle.amend(
+        order,
+        {"not_before": until, "expires_at": until + time_to_live(order)},
+        actor=WORKER,
+        reason=f"the market is closed: it waits until {until.astimezone(IST):%d %b %H:%M}",
+    )
+
+
+def _book_is_fresh(
+    order: Order, account: BrokerConnection, now: datetime, started_at: datetime | None
+) -> bool:
+    """Whether the broker's book was read since this worker started and since the last login.
+
+    An AUTO order also needs a read that is not old; it is set aside when the book stays dark.
+    """
+    state = AccountState.objects.filter(connection=account).first()
+    read_at = state.book_read_at if state else None
+    begun = max((at for at in (started_at, account.logged_in_at) if at), default=None)
+    if begun is not None and (read_at is None or read_at < begun):
+        return False
+    limit = max(
+        _STALE_AT_LEAST, timedelta(seconds=_STALE_ROUNDS * settings.ST.RECONCILE_INTERVAL_SECONDS)
+    )
+    if order.mode == Mode.AUTO and read_at is not None and now - read_at > limit:
+        seen = f"{read_at.astimezone(IST):%H:%M:%S}"
+        why = f": {state.book_error}" if state and state.book_error else ""
+        set_aside(order, f"The order book of {account.name} was last read at {seen}{why}")
+        return False
+    return True
 
 
 def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) -> Order:
     """QUEUED → WAITING: a person decides. An AUTO order becomes MANUAL, with the reason."""
-    return lifecycle.transition(
+    return legs.transition(
         order,
         Status.WAITING,
         actor=WORKER,
@@ -148,6 +217,7 @@ def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) 
             "mode": Mode.MANUAL,
             "set_aside_reason": reason,
             "not_before": None,
+            "variety": Variety.REGULAR,
             "expires_at": waiting_expires_at(order.exchange, clock.now()),
         },
         data=data,
@@ -156,7 +226,7 @@ def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) 
 
 def _deny(order: Order, decision: Decision, now: datetime) -> None:
     why = "; ".join(reason.rstrip(".") for reason in decision.reasons) + "."
-    lifecycle.transition(
+    legs.transition(
         order,
         Status.REJECTED_RISK,
         actor="risk",
@@ -166,19 +236,28 @@ def _deny(order: Order, decision: Decision, now: datetime) -> None:
     )
 
 
-def _take(order: Order, decision: Decision, worker_id: str, now: datetime) -> Claim:
+def _take(
+    order: Order, decision: Decision, variety: Variety, worker_id: str, now: datetime
+) -> Claim:
     number = order.attempts.count() + 1
     attempt = OrderAttempt(
         order=order,
         number=number,
         tag=tag_for(order.client_order_id, number),
-        variety=Variety.GTT if order.gtt else order.variety,
+        variety=Variety.GTT if order.gtt else variety,
         worker_id=worker_id,
         lease_token=secrets.token_hex(16),
         lease_until=now + timedelta(seconds=settings.ST.lease_seconds),
         claimed_at=now,
     )
-    lifecycle.transition(
+    # Off hours as GTT: the limit is also the price that fires it.
+    becomes_trigger = variety is Variety.GTT and not order.gtt
+    as_trigger = (
+        {"gtt": True, "trigger_price": order.trigger_price or order.price}
+        if becomes_trigger
+        else {}
+    )
+    legs.transition(
         order,
         Status.SENDING,
         actor=WORKER,
@@ -187,6 +266,8 @@ def _take(order: Order, decision: Decision, worker_id: str, now: datetime) -> Cl
             "qty": decision.final_qty,
             "risk": decision.as_json(now),
             "not_before": None,
+            "variety": attempt.variety,
+            **as_trigger,
         },
         data={"attempt": number, "tag": attempt.tag, "risk": decision.outcome},
     )

@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 
 from brokers.errors import (
     BrokerError,
+    MarketClosed,
     NotSent,
     OutcomeUnknown,
     PermissionRefused,
@@ -21,19 +22,39 @@ from brokers.errors import (
     Refused,
     SessionExpired,
 )
-from brokers.port import Broker, OrderRequest, Placed
+from brokers.port import Broker, OrderRequest, Placed, TriggerLeg
 from brokers.prices import latest_price
 from brokers.registry import broker_for
+from brokers.sessions import end_session
 from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
+from trading.domain.off_hours import route
 from trading.domain.order import RETRYABLE, Status
-from trading.domain.values import OrderType, Product, Side, TradingStateName, Validity, Variety
+from trading.domain.values import (
+    OrderType,
+    Product,
+    Side,
+    StateScope,
+    TradingStateName,
+    Validity,
+    Variety,
+)
 from trading.models import Order, OrderAttempt
-from trading.services import lifecycle, limiter, reconcile, updates
+from trading.services import (
+    adoption,
+    exit_size,
+    halting,
+    legs,
+    lifecycle,
+    limiter,
+    triggers,
+    updates,
+)
 from trading.services.attempts import WORKER, close_attempt, mark_unknown
 from trading.services.claim import Claim, set_aside
 from trading.services.errors import Conflict
+from trading.services.routing import off_hours_of, time_to_live
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +84,16 @@ def request_of(order: Order, attempt: OrderAttempt) -> OrderRequest:
         variety=Variety(attempt.variety),
         reference_price=_last_seen_price(order),
         multiplier=order.multiplier,
+        last_price=_last_seen_price(order) if order.gtt else None,
+        second_leg=_second_leg(order) if order.gtt else None,
     )
+
+
+def _second_leg(order: Order) -> TriggerLeg | None:
+    target = legs.target_of(order)
+    if target is None or target.price is None:
+        return None
+    return TriggerLeg(target.trigger_price or target.price, target.price)
 
 
 def _last_seen_price(order: Order) -> Decimal | None:
@@ -100,6 +130,8 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
     """The last look; what may not go is given back. Nothing has left until here."""
     if claim.order.retry_of_id is not None and not _originals_are_absent(claim, broker):
         return False
+    if not _exit_still_fits(claim, broker):
+        return False
     try:
         refusal = look_again(claim)
     except (DatabaseError, Busy) as error:
@@ -110,6 +142,37 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
         _give_back(claim, refusal)
         return False
     return True
+
+
+def _exit_still_fits(claim: Claim, broker: Broker) -> bool:
+    """A live exit is sized by the position that the broker shows at this moment."""
+    if not (claim.order.reduce_only and broker.capabilities.sessions):
+        return True
+    try:
+        left = exit_size.left_to_close(claim.order, broker)
+    except SessionExpired as error:
+        expired = error
+        _insist(claim, lambda: _return_to_person(claim, expired))
+        return False
+    except BrokerError as error:
+        _give_back(claim, f"The broker's positions can't be read before an exit: {error.message}")
+        return False
+    if left <= 0:
+        _give_back(claim, "The broker shows nothing that this exit could close.")
+        return False
+    if left < claim.order.qty:
+        _insist(claim, lambda: _shrink(claim, left))
+    return True
+
+
+def _shrink(claim: Claim, quantity: int) -> Order:
+    reason = (
+        f"Quantity cut from {claim.order.qty} to {quantity}: the broker shows no more to close."
+    )
+    for leg in (claim.order, legs.target_of(claim.order)):
+        if leg is not None:
+            lifecycle.amend(leg, {"qty": quantity}, actor=WORKER, reason=reason)
+    return claim.order
 
 
 def look_again(claim: Claim) -> str | None:
@@ -166,7 +229,7 @@ def _settle(
         order = _insist(claim, write)
     except LeaseLost:
         if placed is not None:
-            reconcile.adopt_answer(claim.order, broker, placed)
+            adoption.adopt_answer(claim.order, broker, placed)
         raise
     if order.status == Status.SENT and broker.capabilities.reports_at_once:
         updates.refresh(order, broker)
@@ -209,7 +272,7 @@ def _sent(claim: Claim, placed: Placed) -> Order:
     if placed.anomaly:
         data["anomaly"] = placed.anomaly
     with write_transaction():
-        lifecycle.transition(
+        legs.transition(
             claim.order,
             Status.SENT,
             actor=WORKER,
@@ -227,6 +290,8 @@ def _sent(claim: Claim, placed: Placed) -> Order:
             OrderAttempt.Outcome.SENT,
             broker_order_id=placed.order_id or placed.trigger_id or "",
         )
+        if placed.trigger_id:
+            triggers.remember(claim.order)
         _pass_on_cancel(claim.order)
     return claim.order
 
@@ -234,24 +299,84 @@ def _sent(claim: Claim, placed: Placed) -> Order:
 def _pass_on_cancel(order: Order) -> None:
     """A cancel that was asked while the order was on its way is sent now that it has an id."""
     if order.cancel_requested:
-        lifecycle.transition(
+        legs.transition(
             order, Status.CANCEL_PENDING, actor=WORKER, reason="cancel asked while sending"
         )
 
 
 def _not_sent(claim: Claim, error: BrokerError) -> Order:
-    if isinstance(error, SessionExpired | PermissionRefused):
+    if isinstance(error, SessionExpired):
+        end_session(claim.order.connection, error.message)
         return _return_to_person(claim, error)
+    if isinstance(error, PermissionRefused):
+        return _stop_the_account(claim, error)
     if isinstance(error, NotSent):
         return _back_off(claim, error)
+    if isinstance(error, MarketClosed):
+        return _off_hours(claim, error)
     if isinstance(error, Refused):
         return _failed(claim, error)
     return mark_unknown(claim.order, claim.attempt, error.message)
 
 
+def _stop_the_account(claim: Claim, error: BrokerError) -> Order:
+    """The broker lets nobody trade through this connection: sending more would be a storm."""
+    order = _return_to_person(claim, error)
+    halting.set_state(
+        TradingStateName.HALTED,
+        StateScope.ACCOUNT,
+        f"{order.connection.name} may not place orders: {error.message} Put it right at "
+        "developers.kite.trade (profile, IP whitelist; app permissions), then resume.",
+        WORKER,
+        connection_id=order.connection_id,
+    )
+    return order
+
+
+def _off_hours(claim: Claim, error: BrokerError) -> Order:
+    """The broker refused a regular order because its market is closed: as the strategy wants.
+
+    The refusal was definite and nothing was placed, so the order may go once more, as a second
+    attempt with its own tag, through the claim with its risk, trading state and time to live.
+    """
+    order = claim.order
+    if claim.attempt.variety != Variety.REGULAR:
+        return _failed(claim, error)
+    now = clock.now()
+    way = route(
+        order.exchange, OrderType(order.order_type), off_hours_of(order), now, said_closed=True
+    )
+    if way.refusal:
+        return _failed(claim, error)
+    changes: dict[str, object] = {"variety": way.variety, "not_before": way.not_before}
+    reason = f"{error.message} Once more as {way.variety.upper()}."
+    if way.not_before is not None:
+        reason = f"{error.message} It waits for the next session."
+        changes["expires_at"] = way.not_before + time_to_live(order)
+    if way.variety is Variety.GTT:
+        changes |= {"gtt": True, "trigger_price": order.trigger_price or order.price}
+    with write_transaction():
+        legs.transition(
+            order,
+            Status.QUEUED,
+            actor=WORKER,
+            reason=reason,
+            changes=changes,
+            data={"attempt": claim.attempt.number},
+        )
+        close_attempt(claim.attempt, OrderAttempt.Outcome.REFUSED, error.message)
+        if order.cancel_requested:
+            return legs.transition(
+                order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
+            )
+        if way.question:
+            return set_aside(order, f"{error.message} {way.question}")
+    return order
+
+
 def _failed(claim: Claim, error: BrokerError) -> Order:
     with write_transaction():
-        lifecycle.transition(
+        legs.transition(
             claim.order,
             Status.FAILED,
             actor="broker",
@@ -268,7 +393,7 @@ def _back_off(claim: Claim, error: BrokerError) -> Order:
     step = min(claim.attempt.number - 1, len(_BACKOFF_SECONDS) - 1)
     now = clock.now()
     with write_transaction():
-        lifecycle.transition(
+        legs.transition(
             claim.order,
             Status.QUEUED,
             actor=WORKER,
@@ -280,7 +405,7 @@ def _back_off(claim: Claim, error: BrokerError) -> Order:
         if isinstance(error, RateLimited):
             limiter.exhaust_second(claim.order.connection, now)
         if claim.order.cancel_requested:
-            lifecycle.transition(
+            legs.transition(
                 claim.order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
             )
     return claim.order
@@ -289,7 +414,7 @@ def _back_off(claim: Claim, error: BrokerError) -> Order:
 def _return_to_person(claim: Claim, error: BrokerError) -> Order:
     """The account can't trade now: SENDING → QUEUED → WAITING, and a person is told why."""
     with write_transaction():
-        lifecycle.transition(
+        legs.transition(
             claim.order,
             Status.QUEUED,
             actor=WORKER,
@@ -298,7 +423,7 @@ def _return_to_person(claim: Claim, error: BrokerError) -> Order:
         )
         close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, error.message)
         if claim.order.cancel_requested:
-            return lifecycle.transition(
+            return legs.transition(
                 claim.order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
             )
         return set_aside(claim.order, error.message)
@@ -309,7 +434,7 @@ def _give_back(claim: Claim, reason: str) -> None:
 
     def write() -> Order:
         with write_transaction():
-            order = lifecycle.transition(
+            order = legs.transition(
                 claim.order,
                 Status.QUEUED,
                 actor=WORKER,
@@ -318,9 +443,9 @@ def _give_back(claim: Claim, reason: str) -> None:
             )
             close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, reason)
             if order.cancel_requested:
-                return lifecycle.transition(order, Status.CANCELLED, actor=WORKER, reason=reason)
+                return legs.transition(order, Status.CANCELLED, actor=WORKER, reason=reason)
             if order.expires_at is not None and order.expires_at <= clock.now():
-                return lifecycle.transition(order, Status.EXPIRED, actor=WORKER, reason=reason)
+                return legs.transition(order, Status.EXPIRED, actor=WORKER, reason=reason)
             return set_aside(order, reason)
 
     _reload_if_ours(claim)
@@ -338,7 +463,7 @@ def _originals_are_absent(claim: Claim, broker: Broker) -> bool:
             _give_back(claim, f"Order {original.pk} is {original.status}: not sent again.")
             return False
         try:
-            found = reconcile.adopt_if_present(original, broker)
+            found = adoption.adopt_if_present(original, broker)
         except BrokerError as error:
             _give_back(claim, f"The broker's book can't be read before a retry: {error.message}")
             return False

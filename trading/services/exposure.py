@@ -1,19 +1,23 @@
 """The immutable picture of an account that risk decides on."""
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Sum
 
-from brokers.models import BrokerConnection
+from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
 from brokers.prices import latest_price
 from risk import policy
 from risk.engine.evaluate import Decision, evaluate
 from risk.engine.snapshot import Intent, Snapshot
 from sigmatrader import clock
+from trading.domain.off_hours import book_day
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.values import ExecutionTarget, Mode, OrderType, Product, Side
-from trading.models import Order, Position
+from trading.models import Fill, Order, Position
+from trading.services.routing import route_of
 
 # Orders that may still change the position. QUEUED ones are looked at when they are claimed.
 _COUNTED = tuple(AT_BROKER)
@@ -69,9 +73,12 @@ class _Working:
 
 def _working(order: Order) -> list[_Working]:
     """Other orders of the account that may still fill."""
+    # Of the two legs of one trigger only one can fill: the stop leg stands for both.
     rows = (
-        Order.objects.filter(connection_id=order.connection_id, status__in=_COUNTED)
-        .exclude(pk=order.pk)
+        Order.objects.filter(
+            connection_id=order.connection_id, status__in=_COUNTED, oco_with__isnull=True
+        )
+        .exclude(pk__in=[order.pk, order.oco_with_id or order.pk])
         .values_list("exchange", "tradingsymbol", "product", "side", "reduce_only")
         .annotate(open_qty=Sum("qty") - Sum("filled_qty"))
         .order_by()
@@ -86,13 +93,8 @@ def snapshot_for(
     order: Order, connection: BrokerConnection, *, session_ok: bool, session_error: str = ""
 ) -> Snapshot:
     """The account as it stands for `order`, in a fixed number of queries."""
-    positions = list(
-        Position.objects.filter(connection=connection)
-        .exclude(qty=0)
-        .values_list("exchange", "symbol", "product", "qty")
-    )
     working = _working(order)
-    held = {_position_key(row[0], row[1], row[2]): row[3] for row in positions}
+    held = held_quantities(connection)
     tick = latest_price(order.exchange, order.tradingsymbol)
     mine = _position_key(order.exchange, order.tradingsymbol, order.product)
     opening = {one.key for one in working if one.quantity > 0 and not one.reduce_only}
@@ -110,9 +112,11 @@ def snapshot_for(
         .exclude(pk=order.pk)
         .exists()
     )
+    now = clock.now()
     return Snapshot(
-        now=clock.now(),
+        now=now,
         position_quantity=held.get(mine, 0),
+        holding_quantity=_holding(order, connection, now),
         working_buy_quantity=working_quantity(Side.BUY),
         working_sell_quantity=working_quantity(Side.SELL),
         open_instruments=frozenset(held) | frozenset(opening),
@@ -123,7 +127,60 @@ def snapshot_for(
         session_error=session_error,
         unresolved_unknown=unknown,
         connection_simulated=connection.simulated,
+        market_refusal=route_of(order, connection, now).refusal,
     )
+
+
+def held_quantities(connection: BrokerConnection) -> dict[str, int]:
+    """The signed net quantity of each open position, by "EX:SYM|PRODUCT".
+
+    Our own fills, and for an account whose broker has shown its positions in this book day those
+    (they know what was bought elsewhere, or moved to the holdings overnight) with our fills since.
+    """
+    state = AccountState.objects.filter(connection=connection).first()
+    if (
+        connection.simulated
+        or state is None
+        or state.positions_read_at is None
+        or book_day(state.positions_read_at) != book_day(clock.now())
+    ):
+        rows = Position.objects.filter(connection=connection).exclude(qty=0)
+        return {
+            _position_key(*row[:3]): row[3]
+            for row in rows.values_list("exchange", "symbol", "product", "qty")
+        }
+    held = Counter(
+        {
+            _position_key(*row[:3]): row[3]
+            for row in AccountPosition.objects.filter(connection=connection).values_list(
+                "exchange", "tradingsymbol", "product", "quantity"
+            )
+        }
+    )
+    since = Fill.objects.filter(connection=connection, at__gt=state.positions_read_at)
+    for exchange, symbol, product, side, qty in since.values_list(
+        "exchange", "symbol", "product", "side", "qty"
+    ):
+        held[_position_key(exchange, symbol, product)] += Side(side).sign * qty
+    return {key: quantity for key, quantity in held.items() if quantity}
+
+
+def _holding(order: Order, connection: BrokerConnection, now: datetime) -> int:
+    """Delivered shares of the order's instrument; what was sold of them today is a position."""
+    if order.product != Product.CNC or connection.simulated:
+        return 0
+    state = AccountState.objects.filter(connection=connection).first()
+    if (
+        state is None
+        or state.holdings_read_at is None
+        or state.positions_read_at is None
+        or book_day(state.holdings_read_at) != book_day(now)
+    ):
+        return 0
+    held = AccountHolding.objects.filter(
+        connection=connection, tradingsymbol=order.tradingsymbol
+    ).aggregate(total=Sum("quantity") + Sum("t1_quantity"))
+    return int(held["total"] or 0)
 
 
 def decide(

@@ -10,6 +10,8 @@ from trading.domain.session import IST
 from trading.models import RateWindow
 
 KEEP = timedelta(days=2)
+# Cancels and changes count, and may go a little past our own limits: still below the broker's.
+CANCEL_HEADROOM = 2
 
 
 def _windows(connection: BrokerConnection, now: datetime) -> list[tuple[str, datetime, int]]:
@@ -35,10 +37,11 @@ def _count(connection: BrokerConnection, period: str, start: datetime) -> None:
         window.update(count=F("count") + 1)
 
 
-def take(connection: BrokerConnection, now: datetime) -> bool:
+def take(connection: BrokerConnection, now: datetime, *, headroom: int = 0) -> bool:
     """Count one request if every window has room; False, and nothing counted, if one is full.
 
-    Call it inside the transaction that commits the request, with the account's row locked.
+    `headroom`: by how much the limits may be passed. Call it inside the transaction that commits
+    the request, with the account's row locked.
     """
     windows = _windows(connection, now)
     if not windows:
@@ -49,7 +52,7 @@ def take(connection: BrokerConnection, now: datetime) -> bool:
             connection=connection, window_start__in=[start for _, start, _ in windows]
         )
     }
-    if any(used.get((period, start), 0) >= limit for period, start, limit in windows):
+    if any(used.get((period, start), 0) >= limit + headroom for period, start, limit in windows):
         return False
     for period, start, _ in windows:
         _count(connection, period, start)

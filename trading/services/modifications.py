@@ -4,11 +4,14 @@ import logging
 from decimal import Decimal
 from typing import Any
 
-from brokers.errors import BrokerError, NotSent, Refused
+from brokers.errors import BrokerError, NotSent, Refused, SessionExpired
+from brokers.models import BrokerConnection
 from brokers.port import Broker
+from sigmatrader import clock
+from sigmatrader.db import write_transaction
 from trading.domain.values import OrderType, Validity, Variety
 from trading.models import Order
-from trading.services import lifecycle, updates
+from trading.services import lifecycle, limiter, updates
 from trading.services.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -39,8 +42,14 @@ def _row_changes(asked: dict[str, Any]) -> dict[str, Any]:
 def send(order: Order, broker: Broker) -> None:
     """Ask the broker for the modification that `order` carries. The book is read afterwards."""
     asked = order.modification or {}
+    with write_transaction():
+        account = BrokerConnection.objects.select_for_update().get(pk=order.connection_id)
+        if not limiter.take(account, clock.now(), headroom=limiter.CANCEL_HEADROOM):
+            return
     try:
         broker.modify(order.broker_order_id, variety=Variety(order.variety), **_values(asked))
+    except SessionExpired:
+        raise
     except NotSent as error:
         logger.info("modification of order %s not sent yet: %s", order.pk, error.message)
         return

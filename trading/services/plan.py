@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 
 from brokers.models import BrokerConnection
 from trading.domain.order import AT_BROKER, Status
-from trading.domain.signal import QUANTITY_MISSING, Intent, Signal
+from trading.domain.signal import EXCHANGE_UNKNOWN, QUANTITY_MISSING, Intent, Signal
 from trading.domain.sizing import size
 from trading.domain.values import Mode, OrderType, Product, Side, SizingMode
 from trading.models import Fill, Order, Position, Strategy
+from trading.services.instrument_list import list_problem
 from trading.services.instruments import Resolution, resolve
 
 STALE_SECONDS = 300
@@ -138,10 +139,19 @@ def plan_order(
 ) -> Plan:
     """The order for `signal` on `connection`, with everything that a person should know."""
     reasons, warnings = _person_reasons(signal, strategy, connection, envelope)
-    instrument = resolve(signal.exchange, signal.tradingsymbol)
-    for problem in (connection_problem, instrument.problem):
-        if problem:
-            reasons.append(problem)
+    live = not connection.simulated
+    instrument = resolve(
+        signal.exchange,
+        signal.tradingsymbol,
+        strategy=strategy,
+        now=envelope.received_at,
+        live=live,
+    )
+    if instrument.overridden:
+        # A person has said what such a symbol means, exchange and all.
+        reasons = [reason for reason in reasons if reason != EXCHANGE_UNKNOWN]
+    stale_list = list_problem(envelope.received_at) if live and not instrument.problem else ""
+    reasons += [text for text in (connection_problem, instrument.problem, stale_list) if text]
     product = signal.product or (Product(strategy.default_product) if strategy else Product.MIS)
     order_type = signal.order_type or (
         OrderType(strategy.default_order_type) if strategy else OrderType.MARKET

@@ -4,12 +4,14 @@ import logging
 from decimal import Decimal
 from typing import Any
 
-from brokers.errors import BrokerError
+from brokers.errors import BrokerError, SessionExpired
 from brokers.port import Broker, BrokerStatus, OrderReport
 from sigmatrader.db import write_transaction
 from trading.domain.order import ENDED, FINAL, IllegalTransition, Status, path
+from trading.domain.values import OrderType
 from trading.models import Order
-from trading.services import ledger, lifecycle
+from trading.services import ledger, legs, lifecycle
+from trading.services.errors import Conflict
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +62,24 @@ def _changes(order: Order, report: OrderReport) -> dict[str, Any]:
         wanted["broker_trigger_id"] = report.trigger_id
     # A change made in the broker's own app is a fact; never below what is filled.
     wanted["qty"] = max(report.quantity or order.qty, filled)
+    wanted |= _changed_prices(order, report)
     if report.status is BrokerStatus.REJECTED and report.message:
         wanted["error_message"] = report.message
     return {name: value for name, value in wanted.items() if value != getattr(order, name)}
+
+
+def _changed_prices(order: Order, report: OrderReport) -> dict[str, Any]:
+    """Prices that were changed at the broker. A protected MARKET order shows as LIMIT there: the
+    order's own type stays."""
+    order_type = OrderType(order.order_type)
+    if report.order_type is not order_type or report.status.final:
+        return {}
+    found: dict[str, Any] = {}
+    if order_type.needs_price and report.price:
+        found["price"] = report.price
+    if order_type.needs_trigger and report.trigger_price:
+        found["trigger_price"] = report.trigger_price
+    return found
 
 
 def _is_about(order: Order, report: OrderReport) -> bool:
@@ -82,6 +99,9 @@ def is_news(order: Order, report: OrderReport) -> bool:
         or report.filled_quantity != order.filled_qty
         or report.quantity != order.qty
         or (report.order_id or "") != order.broker_order_id
+        or any(
+            getattr(order, name) != value for name, value in _changed_prices(order, report).items()
+        )
     )
 
 
@@ -148,19 +168,50 @@ def _may_move(before: Status, target: Status, *, grew: bool) -> bool:
     return True
 
 
-def refresh(order: Order, broker: Broker) -> Order:
-    """Ask the broker for one order and apply the answer; a broker that can't say is left for
-    the next round."""
+def read(order: Order, broker: Broker) -> OrderReport | None:
+    """What the broker tells of one order; None when it can't, or knows none by that id."""
     try:
         report = (
             broker.order(order.broker_order_id)
             if order.broker_order_id
-            else broker.trigger(order.broker_trigger_id)
+            else _of_trigger(order, broker)
         )
+    except SessionExpired:
+        raise
     except BrokerError as error:
         logger.warning("order %s can't be read at the broker: %s", order.pk, error.message)
-        return order
+        return None
     if report is None:
         logger.warning("order %s is not in the broker's book", order.pk)
-        return order
-    return apply(order.pk, report)
+    return report
+
+
+def _of_trigger(order: Order, broker: Broker) -> OrderReport | None:
+    """The order's leg of its trigger."""
+    number = legs.leg_number(order)
+    report = broker.trigger(order.broker_trigger_id)
+    if report is None or report.leg == number:
+        return report
+    return next(
+        (
+            one
+            for one in broker.orders()
+            if one.trigger_id == order.broker_trigger_id and one.leg == number
+        ),
+        None,
+    )
+
+
+def refresh(order: Order, broker: Broker) -> Order:
+    """Ask the broker for one order and apply the answer; a broker that can't say is left for
+    the next round. Raises SessionExpired."""
+    report = read(order, broker)
+    return order if report is None else apply(order.pk, report)
+
+
+def note(order: Order, message: str) -> None:
+    """Put `message` on an order whose state does not change; lost when it has moved on."""
+    try:
+        lifecycle.amend(order, {"error_message": message}, actor=BROKER, reason=message)
+    except Conflict:
+        logger.info("order %s moved on: %s", order.pk, message)

@@ -18,17 +18,18 @@ from django.db.models import QuerySet
 
 from brokers.accounts import is_available
 from brokers.errors import BrokerError
-from brokers.models import BrokerConnection
-from brokers.registry import broker_for
+from brokers.models import BrokerConnection, BrokerQuestion
+from brokers.registry import broker_for, capabilities_of
 from brokers.retention import forget_old_prices
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status
 from trading.models import IdempotentRequest, IntakeCounter, Order, WorkerHeartbeat
-from trading.services import ledger, limiter, queue, reconcile
+from trading.services import ledger, limiter, questions, queue, reconcile, recovery
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import Conflict
+from trading.services.follower import Follower
 from trading.services.wakeup import Doorbell
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,9 @@ class Worker:
     """One worker process. `run()` returns after a SIGTERM or SIGINT, with nothing half done."""
 
     def __init__(self, senders: int = SENDERS) -> None:
-        self.worker_id = reconcile.this_worker_id()
+        self.worker_id = recovery.this_worker_id()
+        self.started_at = clock.now()
+        self._followers: dict[int, Follower] = {}
         self._stopping = threading.Event()
         self._work = threading.Condition()
         self._rings = 0
@@ -103,10 +106,23 @@ class Worker:
     # -- the main thread -------------------------------------------------------------------
 
     def _recover(self) -> None:
-        """What was in flight is settled before anything new is claimed."""
-        reconcile.recover_lost_leases()
+        """What was in flight is settled before anything new is claimed.
+
+        Nothing is sent to an account with a broker outside before its follower has read the book.
+        """
+        recovery.recover_lost_leases()
         for account in self._accounts():
-            self._guarded(partial(reconcile.reconcile_account, account))
+            if not capabilities_of(account).sessions:
+                self._guarded(partial(reconcile.reconcile_account, account))
+        self._start_followers()
+
+    def _start_followers(self) -> None:
+        """A thread for every account with a broker outside; dead ones are replaced."""
+        for account in self._accounts():
+            follower = self._followers.get(account.pk)
+            if capabilities_of(account).sessions and not (follower and follower.is_alive()):
+                self._followers[account.pk] = Follower(account.pk, self.worker_id, self._stopping)
+                self._followers[account.pk].start()
 
     def _main_loop(self, doorbell: Doorbell) -> None:
         poll = settings.ST.WORKER_POLL_MS / 1000
@@ -151,7 +167,8 @@ class Worker:
         ]
 
     def _reconcile(self) -> None:
-        reconcile.recover_lost_leases()
+        """Lost leases everywhere; paper's books. Other accounts have followers."""
+        recovery.recover_lost_leases()
         busy = self._accounts_with(Order.objects.filter(status__in=AT_BROKER))
         busy |= self._accounts_with(
             Order.objects.filter(
@@ -159,7 +176,7 @@ class Worker:
             )
         )
         for account in self._accounts():
-            if account.pk in busy:
+            if account.pk in busy and not capabilities_of(account).sessions:
                 self._guarded(partial(reconcile.reconcile_account, account))
 
     def _accounts_with(self, orders: QuerySet[Order]) -> set[int]:
@@ -168,15 +185,24 @@ class Worker:
     def _follow_paper(self) -> None:
         """Cancels at once; paper's resting orders against each new price."""
         pending = self._accounts_with(Order.objects.filter(status=Status.CANCEL_PENDING))
+        asked = set(
+            BrokerQuestion.objects.filter(answered_at=None)
+            .order_by()
+            .values_list("connection_id", flat=True)
+        )
         for account in self._accounts():
-            if account.simulated:
+            if not capabilities_of(account).sessions:
                 self._guarded(partial(self._follow_one_paper, account, account.pk in pending))
+                if account.pk in asked:
+                    self._guarded(partial(questions.answer_open, account, broker_for(account)))
+            elif account.pk in pending | asked and (found := self._followers.get(account.pk)):
+                found.wake()
 
     def _follow_one_paper(self, account: BrokerConnection, cancels: bool) -> None:
         broker = broker_for(account)
         changed = broker.advance(clock.now())
         if cancels:
-            reconcile.send_cancels(account, broker)
+            cancels.send_cancels(account, broker)
         if changed:
             reconcile.follow_working(account, broker)
             ledger.mark_to_market(account)
@@ -196,6 +222,7 @@ class Worker:
             )
 
     def _keep_house(self) -> None:
+        self._start_followers()
         now = clock.now()
         over = Order.objects.filter(
             status__in=[Status.WAITING, Status.QUEUED], expires_at__lte=now
@@ -206,9 +233,11 @@ class Worker:
             except Conflict:
                 logger.debug("order %s was decided at the last moment", order.pk)
         for account in self._accounts():
-            ledger.mark_to_market(account)
+            if not capabilities_of(account).sessions:
+                ledger.mark_to_market(account)
         limiter.forget_old(now)
         forget_old_prices(now)
+        questions.forget_old(now)
         IdempotentRequest.objects.filter(created_at__lt=now - timedelta(hours=24)).delete()
         IntakeCounter.objects.filter(window_start__lt=now - timedelta(days=30)).delete()
         WorkerHeartbeat.objects.filter(beat_at__lt=now - timedelta(days=2)).delete()
@@ -217,11 +246,14 @@ class Worker:
         self.stop()
         doorbell.close()
         deadline = time.monotonic() + settings.ST.lease_seconds
-        for thread in self._senders:
+        for follower in self._followers.values():
+            follower.wake()
+        threads = [*self._senders, *self._followers.values()]
+        for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))
-        still = [thread.name for thread in self._senders if thread.is_alive()]
+        still = [thread.name for thread in threads if thread.is_alive()]
         if still:
-            logger.error("still sending at the end of the grace: %s", ", ".join(still))
+            logger.error("still at work at the end of the grace: %s", ", ".join(still))
         WorkerHeartbeat.objects.filter(worker_id=self.worker_id).update(stopped_at=clock.now())
         logger.info("worker %s has stopped", self.worker_id)
 
@@ -258,7 +290,7 @@ class Worker:
 
         def step() -> None:
             nonlocal done
-            claim = claim_next(self.worker_id, self._slots.full_accounts())
+            claim = claim_next(self.worker_id, self._slots.full_accounts(), self.started_at)
             if claim is None:
                 return
             done = True

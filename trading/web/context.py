@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from brokers.models import ConnectionKind
 from risk import policy
 from risk.policy import CurrentState
 from sigmatrader import clock
@@ -20,17 +21,23 @@ from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
 from trading.templatetags.money import span_text
+from trading.web.accounts import LoginDue, logins_due
 
 _MONEY_WORDS = ("LIVE", "SIMULATOR", "PAPER")
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The status chip: `word` is Connected, Error or Checking."""
+    """The status chip: `word` is Connected, Error or Checking.
+
+    `until`: the end of a broker's session. `account_id`: whose trouble an Error is.
+    """
 
     name: str
     word: str
     detail: str
+    until: datetime | None = None
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,14 @@ class Desk:
     waiting: int
     unknown: int
     working: int
+    simulator: bool  # a simulator's account is switched on
+    logins: tuple[LoginDue, ...]
+
+    @property
+    def broker_error(self) -> bool:
+        """Whether the chip's trouble needs a banner of its own, beside “log in”."""
+        told = {one.connection_id for one in self.logins}
+        return self.broker.word == "Error" and self.broker.account_id not in told
 
     @property
     def stopped_accounts(self) -> list[CurrentState]:
@@ -61,6 +76,7 @@ class Desk:
                 self.state.reason,
                 narrower,
                 self.broker.word,
+                ",".join(f"{one.name}={one.open}" for one in self.logins),
                 str(self.waiting),
                 str(self.unknown),
                 str(self.working),
@@ -71,7 +87,15 @@ class Desk:
 def desk(request: HttpRequest) -> dict[str, Any]:
     """Context processor. Nothing is read before a template asks."""
     build: Callable[[], Desk] = current_desk
-    return {"desk": SimpleLazyObject(build), "version": settings.VERSION}
+    return {
+        "desk": SimpleLazyObject(build),
+        "simulator": SimpleLazyObject(_has_simulator),
+        "version": settings.VERSION,
+    }
+
+
+def _has_simulator() -> bool:
+    return ConnectionKind.SIMULATOR in selectors.kinds_in_use()
 
 
 def current_desk() -> Desk:
@@ -85,6 +109,8 @@ def current_desk() -> Desk:
         state=first,
         narrower=tuple(one for one in others if one.state is not TradingStateName.ACTIVE),
         broker=_broker(accounts, now),
+        simulator=ConnectionKind.SIMULATOR in kinds,
+        logins=logins_due(accounts, now),
         market=market_text(now),
         waiting=Order.objects.filter(status=Status.WAITING).count(),
         unknown=Order.objects.filter(status=Status.UNKNOWN).count(),
@@ -95,16 +121,18 @@ def current_desk() -> Desk:
 def _broker(accounts: list[Account], now: datetime) -> Broker:
     if not accounts:
         return Broker("Broker", "Error", "There is no account: add a connection in the admin.")
-    name = accounts[0].connection.name
+    first = accounts[0]
     word, detail = _worker(now)
-    if not word:
-        broken = next((one for one in accounts if not one.connected), None)
-        if broken is not None and broken.connection.enabled:
-            return Broker(broken.connection.name, "Error", broken.error)
-        if not accounts[0].connected:
-            return Broker(name, "Error", accounts[0].error)
-        word, detail = "Connected", _session_text(accounts[0])
-    return Broker(name, word, detail)
+    if word:
+        return Broker(first.connection.name, word, detail)
+    broken = next((one for one in accounts if not one.connected), None)
+    if broken is not None and broken.connection.enabled:
+        return Broker(broken.connection.name, "Error", broken.error, None, broken.connection.pk)
+    if not first.connected:
+        return Broker(first.connection.name, "Error", first.error, None, first.connection.pk)
+    # A session that ends says more than paper, which is always there.
+    shown = next((one for one in accounts if one.expires_at is not None), first)
+    return Broker(shown.connection.name, "Connected", _session_text(shown), shown.expires_at)
 
 
 def _worker(now: datetime) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,18 +11,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from risk.models import RiskSettings
 from sigmatrader.crypto import CryptoError
-from trading import selectors
 from trading.models import Strategy, WebhookSecret
 from trading.services import webhook_secrets
+from trading.web import accounts
+from trading.web.accounts import public_address
 from trading.web.forms import MessageForm, RotateForm
 from trading.web.message import curl, first_alert, tradingview_message
-
-
-def _address(request: HttpRequest) -> str:
-    """Where TradingView must send to."""
-    path = "/webhook/tradingview"
-    public = settings.ST.PUBLIC_URL
-    return f"{public.rstrip('/')}{path}" if public else request.build_absolute_uri(path)
 
 
 @sensitive_variables("secret", "context")
@@ -35,7 +28,7 @@ def _page(
     strategy = Strategy.objects.filter(pk=form.strategy_id).first() if form.strategy_id else None
     name = strategy.name if strategy else ""
     product = form.value("product") or ""
-    address = _address(request)
+    address = public_address(request, "/webhook/tradingview")
     context: dict[str, Any] = {
         "form": form,
         "address": address,
@@ -45,7 +38,8 @@ def _page(
         "secrets": WebhookSecret.objects.select_related("strategy"),
         "message": tradingview_message(secret, name, product),
         "curl": curl(address, first_alert(secret, name, product)),
-        "accounts": selectors.accounts(),
+        "cards": accounts.cards(),
+        "addresses": accounts.addresses(request),
         "strategies": Strategy.objects.select_related("connection"),
         "limits": RiskSettings.objects.select_related("strategy"),
     }

@@ -1,0 +1,403 @@
+"""Zerodha behind the port, over Kite Connect."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Final, TypeVar
+
+from brokers.errors import (
+    NotSent,
+    NotSupported,
+    OutcomeUnknown,
+    PermissionRefused,
+    RateLimited,
+    Refused,
+    SessionExpired,
+)
+from brokers.port import (
+    BrokerPosition,
+    Capabilities,
+    Holding,
+    InstrumentRow,
+    Margins,
+    OrderCost,
+    OrderReport,
+    OrderRequest,
+    Placed,
+    SessionState,
+)
+from brokers.zerodha import mapping, portfolio, triggers
+from brokers.zerodha.client import KiteClient
+from brokers.zerodha.instruments import read_instruments
+from brokers.zerodha.rows import BadRow, Row, UnknownWord, required_text, row_of, rows_of, text
+from brokers.zerodha.transport import KITE_ROOT
+from sigmatrader import clock
+from trading.domain.values import InstrumentKey, OrderType, Validity, Variety
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CAPABILITIES: Final = Capabilities(
+    triggers=True,
+    reports_at_once=False,
+    simulated=False,
+    modifies=True,
+    two_leg=True,
+    sessions=True,
+)
+
+
+class ZerodhaBroker:
+    """One account at Zerodha, in one session.
+
+    `unreadable`: what the last read left out, a line each: rows placed elsewhere with a product,
+    an order type or a variety that has no counterpart here. A row with a tag that is being looked
+    for is never left out: the search raises OutcomeUnknown instead.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        api_key: str,
+        access_token: str,
+        root: str = KITE_ROOT,
+        timeout: float = 7.0,
+        *,
+        session_expires_at: datetime | None = None,
+        allow_other_root: bool = False,
+    ) -> None:
+        self._client = KiteClient(
+            api_key,
+            access_token,
+            root=root,
+            timeout=timeout,
+            allow_other_root=allow_other_root,
+        )
+        self._session_expires_at = session_expires_at
+        self.unreadable: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ZerodhaBroker({self._client.root!r})"
+
+    # -- placing and changing --------------------------------------------------------------
+
+    def place(self, request: OrderRequest) -> Placed:
+        mapping.check_request(request)
+        if request.variety is Variety.GTT:
+            triggers.check_trigger(request)
+            terms = triggers.trigger_terms(request, self._price_for_trigger(request))
+            number, anomaly = self._client.place_trigger(terms)
+            return Placed(None, number, anomaly)
+        form = mapping.order_form(request)
+        number, anomaly = self._client.place(str(request.variety), form)
+        return Placed(number, None, anomaly)
+
+    def modify(
+        self,
+        order_id: str,
+        *,
+        variety: Variety,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: OrderType | None = None,
+        validity: Validity | None = None,
+    ) -> None:
+        """The order is read first: its own terms stand beside the new ones, its variety counts."""
+        if variety is Variety.GTT:
+            raise NotSupported("A resting GTT can't be changed: withdraw it and place another.")
+        try:
+            row = self._row_to_change(order_id, "modified")
+            form = mapping.change_form(
+                row,
+                quantity=quantity,
+                limit=price,
+                trigger=trigger_price,
+                order_type=order_type,
+                validity=validity,
+            )
+        except OutcomeUnknown as error:
+            raise NotSent(f"Nothing was changed: {error.message}", code=error.code) from None
+        except UnknownWord as error:
+            raise NotSupported(f"Order {order_id} can't be changed here: {error}.") from None
+        self._client.modify(mapping.variety_for_change(row), order_id, form)
+
+    def cancel(self, order_id: str, *, variety: Variety) -> None:
+        """A refusal may only mean the wrong variety: then once more under the order's own.
+
+        Cancelling twice does no harm, unlike placing.
+        """
+        try:
+            self._client.cancel(str(variety), order_id)
+        except (Refused, OutcomeUnknown) as error:
+            if not error.code:
+                raise  # no answer at all: the next round sees
+            row = self._row_to_change(order_id, "cancelled")
+            own = mapping.variety_for_change(row)
+            if own == variety:
+                raise
+            self._client.cancel(own, order_id)
+
+    def cancel_trigger(self, trigger_id: str) -> None:
+        try:
+            self._client.cancel_trigger(trigger_id)
+        except OutcomeUnknown as error:
+            if not error.code:
+                raise
+            report = self.trigger(trigger_id)
+            if report is None:
+                raise Refused(f"There is no GTT {trigger_id}.") from None
+            if report.status.final:
+                raise Refused(f"GTT {trigger_id} is {report.raw_status}.") from None
+            raise
+
+    # -- the book --------------------------------------------------------------------------
+
+    def orders(self) -> list[OrderReport]:
+        """Also the GTTs that ended within a week, as Kite lists them."""
+        with _readable("order book"):
+            left_out: list[str] = []
+            book = self._book(left_out)
+            reports = dict(book)
+            resting: list[OrderReport] = []
+            for row in rows_of(self._client.triggers(), "triggers"):
+                for report in _or_left_out(
+                    left_out,
+                    f"GTT {triggers.trigger_id_of(row)}",
+                    partial(triggers.trigger_reports, row, book, resting_only=True),
+                    [],
+                ):
+                    if report.order_id in reports:
+                        reports[report.order_id] = report
+                    else:
+                        resting.append(report)
+            self._say_unreadable(left_out)
+            return mapping.oldest_first([*reports.values(), *resting])
+
+    def order(self, order_id: str) -> OrderReport | None:
+        """Raises OutcomeUnknown also for an order that is there and can't be read."""
+        with _readable(f"order {order_id}"):
+            row = self._last_state(order_id)
+            if row is None:
+                return None
+            trades = mapping.trades_by_order(self._client.order_trades(order_id))
+            report = mapping.order_report(row, trades.get(order_id, ()))
+            # What a trigger became carries no tag: the triggers know whether it is theirs.
+            return report if report.tags else self._as_fired(report)
+
+    def trigger(self, trigger_id: str) -> OrderReport | None:
+        """Of a two-leg GTT: the leg that fired, else the stop."""
+        with _readable(f"GTT {trigger_id}"):
+            data = self._client.trigger(trigger_id)
+            if data is None:
+                return None
+            row = row_of(data, "the trigger")
+            known: dict[str, OrderReport] = {}
+            for number in triggers.fired_order_ids(row):
+                state = self._last_state(number)
+                if state is not None:
+                    trades = mapping.trades_by_order(self._client.order_trades(number))
+                    known[number] = mapping.order_report(state, trades.get(number, ()))
+            reports = triggers.trigger_reports(row, known)
+            return next((report for report in reports if report.order_id), reports[0])
+
+    def find_by_tags(self, tags: Collection[str]) -> list[OrderReport]:
+        """Kite keeps no tag with a GTT, nor with the order that it becomes."""
+        if not tags:
+            return []
+        with _readable("order book"):
+            left_out: list[str] = []
+            book = self._book(left_out, wanted=frozenset(tags))
+            self._say_unreadable(left_out)
+            found = (mapping.under_its_tag(report, tags) for report in book.values())
+            return mapping.oldest_first([report for report in found if report is not None])
+
+    # -- the account -----------------------------------------------------------------------
+
+    def positions(self) -> list[BrokerPosition]:
+        with _readable("positions"):
+            left_out: list[str] = []
+            found: list[BrokerPosition] = []
+            for row in portfolio.position_rows(self._client.positions()):
+                position = _or_left_out(
+                    left_out,
+                    f"position {text(row, 'exchange')}:{text(row, 'tradingsymbol')}",
+                    partial(portfolio.position_of, row),
+                    None,
+                )
+                if position is not None:
+                    found.append(position)
+            self._say_unreadable(left_out)
+            return found
+
+    def holdings(self) -> list[Holding]:
+        with _readable("holdings"):
+            rows = rows_of(self._client.holdings(), "holdings")
+            return [portfolio.holding_of(row) for row in rows]
+
+    def margins(self) -> Margins:
+        with _readable("margins"):
+            return portfolio.margins_of(self._client.margins())
+
+    def order_cost(self, request: OrderRequest) -> OrderCost:
+        """A GTT costs nothing while it rests: what its order will take is told."""
+        mapping.check_request(request)
+        with _readable("order's cost"):
+            try:
+                return portfolio.cost_of(self._client.order_margins([mapping.cost_form(request)]))
+            except PermissionRefused as error:
+                raise NotSupported(error.message, code=error.code) from None
+
+    def instruments(self) -> Iterator[InstrumentRow]:
+        def tell(line: int, wrong: str) -> None:
+            logger.warning("instrument list, line %s is left out: %s", line, wrong)
+
+        return read_instruments(self._client.instrument_lines(), on_malformed=tell)
+
+    def last_prices(
+        self, keys: Collection[InstrumentKey]
+    ) -> dict[InstrumentKey, tuple[Decimal, datetime]]:
+        """Raises NotSupported for an app without market data, as Kite's free plan is.
+
+        Kite tells no time with these prices: it is the time of the answer.
+        """
+        if not keys:
+            return {}
+        names = {str(key): key for key in keys}
+        with _readable("last prices"):
+            try:
+                quotes = self._client.last_prices(list(names))
+            except PermissionRefused as error:
+                raise NotSupported(error.message, code=error.code) from None
+            now = clock.now()
+            prices = {
+                names[name]: portfolio.last_price_of(quotes[name])
+                for name in names
+                if name in quotes
+            }
+            return {key: (price, now) for key, price in prices.items() if price is not None}
+
+    def session(self) -> SessionState:
+        """Asks Kite who is logged in."""
+        with _readable("profile"):
+            try:
+                profile = row_of(self._client.profile(), "the profile")
+            except SessionExpired as error:
+                return SessionState(False, self._session_expires_at, error=error.message)
+            return SessionState(
+                True,
+                self._session_expires_at,
+                user_id=required_text(profile, "user_id"),
+                user_name=text(profile, "user_name"),
+            )
+
+    def advance(self, now: datetime) -> int:
+        return 0
+
+    # -- helpers ---------------------------------------------------------------------------
+
+    def _price_for_trigger(self, request: OrderRequest) -> Decimal:
+        """The market's price, which Kite wants beside a trigger to know the way to it.
+
+        What the caller knows, else a quote, else what the alert saw; never the trigger's own
+        price, which would have it fire at once or never.
+        """
+        if request.last_price is not None:
+            return mapping.check_price("last_price", request.last_price, "GTT")
+        try:
+            quote = self.last_prices([request.key]).get(request.key)
+        except (SessionExpired, RateLimited):
+            raise
+        except (NotSupported, PermissionRefused, NotSent, OutcomeUnknown) as error:
+            logger.info("no quote for a GTT on %s: %s", request.key, error.message)
+            quote = None
+        if quote is not None:
+            return quote[0]
+        if request.reference_price is not None:
+            return mapping.check_price("reference_price", request.reference_price, "GTT")
+        raise Refused(
+            f"A GTT needs the last price of {request.key}, and none is known: "
+            "this account has no market data."
+        )
+
+    def _book(
+        self, left_out: list[str], wanted: frozenset[str] = frozenset()
+    ) -> dict[str, OrderReport]:
+        """The day's orders by id; an order that is shown twice counts once."""
+        rows = rows_of(self._client.orders(), "orders")
+        trades = mapping.trades_by_order(self._client.trades())
+        book: dict[str, OrderReport] = {}
+        for row in rows:
+            number = mapping.order_id_of(row)
+            report = _or_left_out(
+                left_out,
+                f"order {number}",
+                partial(mapping.order_report, row, trades.get(number, ())),
+                None,
+            )
+            if report is None and not wanted.isdisjoint(mapping.tags_of(row)):
+                raise OutcomeUnknown(f"{left_out[-1]}, and it carries a tag of ours.")
+            if report is not None:
+                seen = book.get(number)
+                book[number] = mapping.the_further(seen, report) if seen else report
+        return book
+
+    def _last_state(self, order_id: str) -> Row | None:
+        """The newest row of an order's history; None when Kite knows no such order."""
+        history = self._client.order_history(order_id)
+        if history is None:
+            return None
+        rows = rows_of(history, "order history")
+        return rows[-1] if rows else None
+
+    def _row_to_change(self, order_id: str, verb: str) -> Row:
+        """The order's own row; Refused when there is none, or nothing more to change."""
+        with _readable(f"order {order_id}"):
+            row = self._last_state(order_id)
+            if row is None:
+                raise Refused(f"There is no order {order_id}.")
+            raw = text(row, "status")
+            if mapping.status_of(raw).final:
+                raise Refused(f"Order {order_id} is {raw}: it can't be {verb} any more.")
+            return row
+
+    def _as_fired(self, report: OrderReport) -> OrderReport:
+        known: Mapping[str, OrderReport] = {report.order_id or "": report}
+        for row in rows_of(self._client.triggers(), "triggers"):
+            try:
+                legs = triggers.trigger_reports(row, known, resting_only=True)
+            except UnknownWord:
+                continue  # not one of ours, and told of by every read of the book
+            for leg in legs:
+                if leg.order_id == report.order_id:
+                    return leg
+        return report
+
+    def _say_unreadable(self, left_out: Iterable[str]) -> None:
+        told = set(self.unreadable)
+        self.unreadable = tuple(left_out)
+        for line in self.unreadable:
+            if line not in told:
+                logger.warning("left out: %s", line)
+
+
+def _or_left_out(left_out: list[str], name: str, read: Callable[[], T], otherwise: T) -> T:
+    """What `read` gives; a row that has no counterpart here is noted and left out."""
+    try:
+        return read()
+    except UnknownWord as error:
+        left_out.append(f"{name} can't be read: {error}")
+        return otherwise
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """A malformed answer is no answer: nothing of it is used."""
+    try:
+        yield
+    except (BadRow, UnknownWord) as error:
+        raise OutcomeUnknown(f"Zerodha's {what} can't be read: {error}.") from None

@@ -1,0 +1,108 @@
+"""Kite's positions, holdings, funds and costs in the port's shapes. Pure.
+
+Positions: profit is value + quantity × last price × multiplier, where value is what was sold less
+what was bought. Kite does not keep `realised` up to date, so both halves are worked out here.
+"""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from brokers.port import BrokerPosition, Holding, Margins, OrderCost
+from brokers.zerodha.rows import (
+    BadRow,
+    Row,
+    number,
+    optional_units,
+    price,
+    quantity,
+    required_number,
+    required_text,
+    row_of,
+    rows_of,
+    units,
+    word,
+)
+from trading.domain.values import Product
+
+_ZERO: Final = Decimal(0)
+# Kite's averages are rounded floats; what is finer than this is their noise.
+_FINEST: Final = Decimal("0.0001")
+
+
+def position_rows(data: object) -> list[Row]:
+    """The net positions' rows of the whole answer."""
+    return rows_of(row_of(data, "the positions").get("net"), "net positions")
+
+
+def position_of(row: Row) -> BrokerPosition:
+    """A row of the net positions. Raises BadRow, UnknownWord."""
+    held = quantity(row, "quantity")
+    average = required_number(row, "average_price")
+    last = price(row, "last_price")
+    multiplier = required_number(row, "multiplier")
+    if multiplier <= 0:
+        raise BadRow("multiplier is not above 0")
+    value = required_number(row, "sell_value") - required_number(row, "buy_value")
+    unrealised = held * (last - average) * multiplier if held and last is not None else _ZERO
+    day = number(row, "m2m")
+    return BrokerPosition(
+        exchange=required_text(row, "exchange"),
+        tradingsymbol=required_text(row, "tradingsymbol"),
+        product=word(row, "product", Product),
+        quantity=held,
+        average_price=average,
+        last_price=last,
+        realised=(value + held * average * multiplier).quantize(_FINEST),
+        unrealised=unrealised.quantize(_FINEST),
+        multiplier=multiplier,
+        day_pnl=None if day is None else day.quantize(_FINEST),
+    )
+
+
+def holding_of(row: Row) -> Holding:
+    """A row of the holdings. Raises BadRow."""
+    profit = number(row, "pnl")
+    return Holding(
+        exchange=required_text(row, "exchange"),
+        tradingsymbol=required_text(row, "tradingsymbol"),
+        quantity=units(row, "quantity"),
+        t1_quantity=optional_units(row, "t1_quantity"),
+        average_price=required_number(row, "average_price"),
+        last_price=price(row, "last_price"),
+        used_quantity=optional_units(row, "used_quantity"),
+        pnl=None if profit is None else profit.quantize(_FINEST),
+    )
+
+
+def margins_of(data: object) -> Margins:
+    """The equity wallet, or the commodity one where equity is not enabled.
+
+    Most accounts have one wallet for everything, and it is shown as equity. Kite's `net` is what
+    can still be spent: it is `available` here, and `net` is what there would be with nothing open.
+    """
+    segments = row_of(data, "the margins")
+    wallets = [
+        row_of(segments[name], "a wallet") for name in ("equity", "commodity") if name in segments
+    ]
+    wallet = next((one for one in wallets if one.get("enabled")), None)
+    if wallet is None:
+        raise BadRow("no wallet is enabled")
+    available = required_number(wallet, "net")
+    used = required_number(row_of(wallet.get("utilised"), "what is utilised"), "debits")
+    return Margins(available=available, used=used, net=available + used, raw=dict(segments))
+
+
+def cost_of(data: object) -> OrderCost:
+    """The margin calculator's answer for one order."""
+    rows = rows_of(data, "order margins")
+    if len(rows) != 1:
+        raise BadRow("the margin calculator did not answer for one order")
+    charges = row_of(rows[0].get("charges") or {}, "the charges")
+    return OrderCost(
+        required=required_number(rows[0], "total"), charges=number(charges, "total") or _ZERO
+    )
+
+
+def last_price_of(data: Any) -> Decimal | None:
+    """The price in one instrument's quote; None where there is none."""
+    return price(row_of(data, "a quote"), "last_price")

@@ -1,0 +1,174 @@
+"""The road to Kite: one host, no redirects, no retries, patience that ends.
+
+A `requests` session that the official client sends through. What comes back is checked here, so
+that the client's own reading never sees an answer that it would stumble over.
+"""
+
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+
+from brokers.errors import NotSent, NotSupported, OutcomeUnknown
+from brokers.zerodha.answers import Answered, data_of
+
+KITE_ROOT: Final = "https://api.kite.trade"
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_LARGEST_BODY: Final = 32 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+# The body may take as long again as connecting and the first byte did.
+_BODY_PATIENCE: Final = 2
+
+
+def is_loopback(root: str) -> bool:
+    """Whether `root` is on this machine, as a simulator's is."""
+    return urlsplit(root).hostname in _LOOPBACK
+
+
+def check_root(root: str, *, allow_other_root: bool = False) -> str:
+    """`root` without a trailing slash; raises NotSupported where a token must not go."""
+    bare = root.rstrip("/")
+    parts = urlsplit(bare)
+    scheme_fits = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(bare))
+    known = bare == KITE_ROOT or is_loopback(bare) or allow_other_root
+    plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+    if not (parts.hostname and scheme_fits and known and plain):
+        raise NotSupported(
+            f"The API address must be {KITE_ROOT} or a simulator on this machine, "
+            "without a path behind the host."
+        )
+    return bare
+
+
+class Parsed:
+    """A success, in the form in which the official client reads it."""
+
+    headers: Final = {"content-type": "application/json"}
+
+    def __init__(self, status_code: int, data: Any) -> None:
+        self.status_code = status_code
+        self._data = data
+
+    def json(self) -> dict[str, Any]:
+        return {"data": self._data}
+
+
+class Road(requests.Session):
+    """Sends to `root` alone. `status`: the HTTP status of the last success.
+
+    Raises Answered for an answer that is no success, NotSent when nothing can have arrived, and
+    OutcomeUnknown for every other failure. No error carries the address that was asked: a logout
+    has the token in it.
+    """
+
+    def __init__(self, root: str, timeout: float) -> None:
+        super().__init__()
+        self.status = 0
+        self._root = root
+        self._timeout = timeout
+        # Neither a proxy nor a .netrc of the environment: the token goes to the broker alone.
+        self.trust_env = False
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, HTTPAdapter(max_retries=0))
+
+    def request(self, method: str, url: str, **asked: Any) -> Any:  # type: ignore[override]
+        if str(method).upper() != "GET":
+            # A connection that was kept may be dead, and nobody could say what it delivered.
+            self.close()
+        response = self._send(method, url, **asked)
+        with response:
+            body = _body(response, time.monotonic() + _BODY_PATIENCE * self._timeout)
+        self.status = response.status_code
+        content_type = response.headers.get("content-type", "")
+        return Parsed(self.status, data_of(self.status, content_type, body))
+
+    def lines(self, path: str, headers: dict[str, str]) -> Iterator[str]:
+        """The lines of a text at `path`, as they arrive; raises as `request` does."""
+        with self._send("GET", self._root + path, headers=headers) as response:
+            content_type = response.headers.get("content-type", "")
+            if response.status_code != 200 or "csv" not in content_type.lower():
+                deadline = time.monotonic() + _BODY_PATIENCE * self._timeout
+                data_of(response.status_code, content_type, _body(response, deadline))
+                raise Answered(response.status_code, "", f"{content_type[:60]!r} instead of CSV")
+            try:
+                for line in response.iter_lines(_CHUNK):
+                    yield line.decode("utf-8")
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                raise _broken(error) from None
+            except UnicodeDecodeError:
+                raise OutcomeUnknown("Zerodha sent a list that is not UTF-8.") from None
+
+    def _send(self, method: str, url: str, **asked: Any) -> requests.Response:
+        self._check(url)
+        fixed = {
+            "allow_redirects": False,
+            "stream": True,
+            "timeout": (self._timeout, self._timeout),
+            "verify": True,
+            "proxies": {},
+        }
+        try:
+            return super().request(method, url, **(asked | fixed))
+        except requests.RequestException as error:
+            raise _broken(error) from None
+
+    def _check(self, url: str) -> None:
+        # The client joins root and route; an odd route could name another host.
+        if not url.startswith(self._root + "/"):
+            raise NotSupported("A call to another address than the account's was stopped.")
+        for adapter in self.adapters.values():
+            retries = getattr(adapter, "max_retries", None)
+            if retries is None or retries.total != 0:
+                raise NotSupported("A connection that tries again by itself was stopped.")
+
+
+def _body(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, within a size and a time."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        for part in response.iter_content(_CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > _LARGEST_BODY:
+                raise Answered(response.status_code, "", "an answer of unreasonable size")
+            if time.monotonic() > deadline:
+                raise OutcomeUnknown("Zerodha's answer did not end in time.")
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _broken(error) from None
+    return b"".join(parts)
+
+
+def _broken(error: Exception) -> NotSent | OutcomeUnknown:
+    """What a failure of the connection means; by its kind alone, never by its text."""
+    why = _never_left(error)
+    if why:
+        return NotSent(f"Zerodha could not be reached: {why}.")
+    if isinstance(error, requests.Timeout):
+        return OutcomeUnknown("Zerodha did not answer in time.")
+    return OutcomeUnknown(f"The connection to Zerodha broke ({type(error).__name__}).")
+
+
+def _never_left(error: Exception) -> str:
+    """Why not a byte of the request can have left; "" when one may have."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if not isinstance(error, requests.ConnectionError):
+        return ""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", None) or cause
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return "its name could not be resolved"
+    if isinstance(reason, urllib3.exceptions.NewConnectionError):
+        return "no connection"
+    if isinstance(reason, urllib3.exceptions.SSLError) and any(
+        isinstance(inner, ssl.SSLCertVerificationError) for inner in reason.args
+    ):
+        return "its certificate is not valid"
+    return ""

@@ -1,0 +1,579 @@
+"""Exits by a person: how they are sized, what refuses them, and one press that stays one."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from brokers.accounts import ensure_paper_account
+from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
+from brokers.prices import record_price
+from brokers.registry import capabilities_of
+from sigmatrader import clock
+from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
+from trading.domain.order import Status
+from trading.models import Fill, Instrument, Order, Position, Strategy
+from trading.services import exits, halting, lifecycle, queue
+from trading.services.claim import claim_next
+from trading.services.dispatch import send
+from trading.services.errors import Conflict, InvalidChange, NotExecutable
+
+pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+
+
+@pytest.fixture
+def paper() -> BrokerConnection:
+    return ensure_paper_account()
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> BrokerConnection:
+    """A live account that is logged in and holds two-leg triggers."""
+    monkeypatch.setattr("brokers.accounts.is_available", lambda connection: True)
+    account: BrokerConnection = BrokerConnectionFactory()
+    able = replace(capabilities_of(account), triggers=True, two_leg=True)
+    monkeypatch.setattr(exits, "capabilities_of", lambda connection: able)
+    return account
+
+
+def ours(account: BrokerConnection, qty: int, **fields: Any) -> Position:
+    values = {
+        "connection": account,
+        "exchange": "NSE",
+        "symbol": "INFY",
+        "product": "MIS",
+        "qty": qty,
+        "avg_price": Decimal(1500),
+        "last_updated": clock.now(),
+    }
+    return Position.objects.create(**values | fields)
+
+
+def theirs(account: BrokerConnection, quantity: int, **fields: Any) -> AccountPosition:
+    values = {
+        "connection": account,
+        "exchange": "NSE",
+        "tradingsymbol": "INFY",
+        "product": "MIS",
+        "quantity": quantity,
+        "average_price": Decimal(1500),
+        "last_price": Decimal(1510),
+        "read_at": clock.now(),
+    }
+    return AccountPosition.objects.create(**values | fields)
+
+
+def close(account: BrokerConnection, quantity: int | None = None, **fields: Any) -> Order:
+    values = {"exchange": "NSE", "tradingsymbol": "INFY", "product": "MIS", "actor": "asha"}
+    return exits.exit_position(account, quantity=quantity, **values | fields)
+
+
+def listed(**fields: Any) -> None:
+    values = {
+        "exchange": "NSE",
+        "tradingsymbol": "INFY",
+        "search_key": "INFY",
+        "lot_size": 1,
+        "tick_size": Decimal("0.05"),
+        "listed_on": date(2026, 11, 23),
+    }
+    Instrument.objects.create(**values | fields)
+
+
+def working(account: BrokerConnection, status: Status = Status.SENT, **fields: Any) -> Order:
+    """An order that a worker has sent."""
+    order = make_order(Status.QUEUED, connection=account, **fields)
+    lifecycle.transition(order, Status.SENDING, actor="worker")
+    changes = {"broker_order_id": f"B{order.pk}"} if status is not Status.UNKNOWN else {}
+    return lifecycle.walk(order, status, actor="worker", changes=changes)
+
+
+def run_all() -> None:
+    while (claim := claim_next("here:1:1")) is not None:
+        send(claim)
+
+
+def opened(strategy: Strategy | None = None, qty: int = 6) -> None:
+    """A position of the paper account, opened by a filled order."""
+    make_order(Status.QUEUED, qty=qty, strategy=strategy)
+    run_all()
+
+
+# -- how an exit is sized -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("held", "side"), [(40, "SELL"), (-40, "BUY")])
+def test_an_exit_closes_the_whole_position_on_the_other_side(
+    paper: BrokerConnection, held: int, side: str
+) -> None:
+    ours(paper, held)
+    order = close(paper)
+    assert (order.side, order.qty, order.requested_qty) == (side, 40, 40)
+    assert (order.order_type, order.price, order.product) == ("MARKET", None, "MIS")
+    assert (order.status, order.mode, order.origin) == ("QUEUED", "MANUAL", "PERSON")
+    assert order.reduce_only
+    assert order.simulated
+    assert (order.symbol, order.strategy, order.warnings) == ("NSE:INFY", None, [])
+    assert order.events.get().actor == "asha"
+
+
+def test_a_paper_exit_brings_the_position_to_flat(paper: BrokerConnection) -> None:
+    opened(qty=6)
+    order = close(paper)
+    run_all()
+    order.refresh_from_db()
+    assert order.status == "EXECUTED"
+    assert Position.objects.get().qty == 0
+
+
+def test_a_smaller_quantity_leaves_the_rest_open(paper: BrokerConnection) -> None:
+    opened(qty=6)
+    close(paper, 4)
+    run_all()
+    assert Position.objects.get().qty == 2
+
+
+def test_a_live_exit_has_a_time_to_live_and_a_paper_one_has_none(
+    paper: BrokerConnection, live: BrokerConnection
+) -> None:
+    ours(paper, 5)
+    ours(live, 5)
+    assert close(paper).expires_at is None
+    left = (close(live).expires_at or clock.now()) - clock.now()
+    assert timedelta(seconds=50) < left <= timedelta(seconds=60)
+
+
+def test_a_live_exit_goes_by_the_brokers_own_position(live: BrokerConnection) -> None:
+    ours(live, 10)
+    theirs(live, 25)
+    order = close(live)
+    assert order.qty == 25
+    assert order.warnings == ["Our fills say 10, the broker 25: this exit goes by the broker."]
+
+
+def test_a_live_exit_goes_by_our_fills_until_the_broker_was_read(live: BrokerConnection) -> None:
+    ours(live, 10)
+    assert close(live).qty == 10
+
+
+def test_what_the_broker_does_not_show_any_more_is_not_exited(live: BrokerConnection) -> None:
+    ours(live, 10)
+    AccountState.objects.create(connection=live, positions_read_at=clock.now())
+    with pytest.raises(NotExecutable, match="Nothing is open") as caught:
+        close(live)
+    assert caught.value.code == "nothing_open"
+
+
+def test_fills_since_the_broker_was_read_count(live: BrokerConnection) -> None:
+    theirs(live, 10, read_at=clock.now() - timedelta(seconds=30))
+    order = working(live, qty=4)
+    Fill.objects.create(
+        order=order, connection=live, trade_id="T1", exchange="NSE", symbol="INFY",
+        product="MIS", side="BUY", qty=4, price=Decimal(1500), at=clock.now(),
+    )  # fmt: skip
+    assert close(live).qty == 14
+
+
+def test_the_brokers_position_of_a_paper_account_is_its_own_affair(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    theirs(paper, 25)
+    assert close(paper).qty == 10
+
+
+def test_an_exit_takes_only_what_other_exits_leave(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    working(paper, side="SELL", qty=4, reduce_only=True)
+    assert close(paper).qty == 6
+
+
+def test_a_partly_filled_exit_takes_only_what_is_still_open_of_it(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    other = working(paper, side="SELL", qty=8, reduce_only=True)
+    lifecycle.transition(
+        other, Status.PARTIALLY_EXECUTED, actor="BROKER", changes={"filled_qty": 5}
+    )
+    assert close(paper).qty == 7
+
+
+def test_a_two_leg_trigger_takes_its_quantity_once(live: BrokerConnection) -> None:
+    theirs(live, 20, product="CNC")
+    stop = working(live, side="SELL", qty=10, product="CNC", reduce_only=True)
+    make_order(
+        Status.QUEUED, connection=live, side="SELL", qty=10, product="CNC", oco_with=stop,
+        reduce_only=True,
+    )  # fmt: skip
+    assert close(live, product="CNC").qty == 10
+
+
+def test_delivered_shares_are_sold_as_delivery(live: BrokerConnection) -> None:
+    AccountHolding.objects.create(
+        connection=live, exchange="NSE", tradingsymbol="INFY", quantity=70, t1_quantity=10,
+        used_quantity=20, average_price=Decimal(1400), read_at=clock.now(),
+    )  # fmt: skip
+    theirs(live, -20, product="CNC")  # what was sold out of the holdings today
+    order = close(live, product="CNC")
+    assert (order.side, order.qty) == ("SELL", 60)
+
+
+def test_an_exit_of_todays_delivery_leaves_older_shares_alone(live: BrokerConnection) -> None:
+    AccountHolding.objects.create(
+        connection=live, exchange="NSE", tradingsymbol="INFY", quantity=70,
+        average_price=Decimal(1400), read_at=clock.now(),
+    )  # fmt: skip
+    theirs(live, 5, product="CNC")
+    assert close(live, product="CNC").qty == 5
+
+
+def test_more_than_todays_delivery_may_be_asked_for(live: BrokerConnection) -> None:
+    AccountHolding.objects.create(
+        connection=live, exchange="NSE", tradingsymbol="INFY", quantity=70,
+        average_price=Decimal(1400), read_at=clock.now(),
+    )  # fmt: skip
+    theirs(live, 5, product="CNC")
+    assert close(live, 75, product="CNC").qty == 75
+
+
+# -- whose exit it is -----------------------------------------------------------------------------
+
+
+def test_an_exit_belongs_to_the_strategy_that_opened_it_all(paper: BrokerConnection) -> None:
+    strategy = StrategyFactory(execution_target="PAPER")
+    opened(strategy)
+    assert close(paper).strategy == strategy
+
+
+def test_an_exit_of_two_strategies_belongs_to_none(paper: BrokerConnection) -> None:
+    opened(StrategyFactory(execution_target="PAPER"))
+    opened(StrategyFactory(execution_target="PAPER"))
+    order = close(paper)
+    assert (order.qty, order.strategy) == (12, None)
+
+
+def test_a_strategy_that_trades_elsewhere_now_does_not_hold_up_an_exit(
+    paper: BrokerConnection,
+) -> None:
+    strategy = StrategyFactory(execution_target="PAPER")
+    opened(strategy)
+    strategy.execution_target = "LIVE"
+    strategy.save()
+    order = close(paper)
+    run_all()
+    order.refresh_from_db()
+    assert (order.strategy, order.status) == (None, "EXECUTED")
+
+
+# -- what refuses an exit -------------------------------------------------------------------------
+
+
+def test_nothing_open_is_said(paper: BrokerConnection) -> None:
+    with pytest.raises(NotExecutable, match="Nothing is open in NSE:INFY MIS on paper"):
+        close(paper)
+    ours(paper, 5, product="CNC")
+    with pytest.raises(NotExecutable, match="Nothing is open"):
+        close(paper)
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"), [(11, "At most 10"), (0, "at least 1"), (-5, "at least 1")]
+)
+def test_more_than_is_open_is_refused_with_the_number(
+    paper: BrokerConnection, asked: int, text: str
+) -> None:
+    ours(paper, 10)
+    with pytest.raises(InvalidChange, match=text) as caught:
+        close(paper, asked)
+    assert list(caught.value.errors) == ["qty"]
+    assert not Order.objects.exists()
+
+
+def test_a_part_must_be_whole_lots(live: BrokerConnection) -> None:
+    listed(exchange="NFO", tradingsymbol="NIFTY26NOVFUT", search_key="X", lot_size=75)
+    place: dict[str, Any] = {
+        "exchange": "NFO",
+        "tradingsymbol": "NIFTY26NOVFUT",
+        "product": "NRML",
+    }
+    theirs(live, 225, **place)
+    with pytest.raises(InvalidChange, match="multiple of the lot, 75"):
+        close(live, 100, **place)
+    order = close(live, 150, **place)
+    assert (order.qty, order.lot_size) == (150, 75)
+
+
+def test_what_is_no_whole_lot_stays_open_and_is_named(live: BrokerConnection) -> None:
+    listed(lot_size=75)
+    theirs(live, 100)
+    order = close(live)
+    assert order.qty == 75
+    assert "25 of 100" in order.warnings[0]
+
+
+def test_less_than_a_lot_can_not_be_sent(live: BrokerConnection) -> None:
+    listed(lot_size=75)
+    theirs(live, 50)
+    with pytest.raises(NotExecutable, match="less than one lot"):
+        close(live)
+
+
+def test_a_switched_off_account_exits_nothing(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    BrokerConnection.objects.update(enabled=False)
+    with pytest.raises(NotExecutable, match="switched off") as caught:
+        close(paper)
+    assert caught.value.code == "account_disabled"
+
+
+def test_an_account_without_a_session_exits_nothing(live: BrokerConnection) -> None:
+    theirs(live, 10)
+    BrokerConnection.objects.filter(pk=live.pk).update(token_expires_at=clock.now())
+    with pytest.raises(NotExecutable, match="expired") as caught:
+        close(live)
+    assert caught.value.code == "broker_not_connected"
+
+
+def test_a_halted_desk_exits_nothing_and_says_why(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    halting.set_state("HALTED", "EVERYTHING", "lunch", "asha")
+    with pytest.raises(NotExecutable, match="lunch"):
+        close(paper)
+    assert not Order.objects.exists()
+
+
+def test_a_reducing_desk_lets_an_exit_pass(paper: BrokerConnection) -> None:
+    opened()
+    halting.set_state("REDUCING", "EVERYTHING", "enough for today", "asha")
+    order = close(paper)
+    run_all()
+    order.refresh_from_db()
+    assert order.status == "EXECUTED"
+
+
+def test_an_exit_beside_an_unknown_order_goes_with_a_warning(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    unknown = working(paper, Status.UNKNOWN, qty=5)
+    order = close(paper)
+    assert order.qty == 10
+    assert f"The outcome of order #{unknown.pk} is unknown" in order.warnings[0]
+
+
+def test_an_exit_of_unknown_outcome_counts_as_filled(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    unknown = working(paper, Status.UNKNOWN, side="SELL", qty=10, reduce_only=True)
+    with pytest.raises(Conflict, match=f"#{unknown.pk}"):
+        close(paper)
+
+
+def test_a_live_exit_of_unknown_outcome_leaves_the_word_to_the_brokers_position(
+    live: BrokerConnection,
+) -> None:
+    theirs(live, 10)
+    unknown = working(live, Status.UNKNOWN, side="SELL", qty=10, reduce_only=True)
+    with pytest.raises(Conflict, match=f"#{unknown.pk}"):  # the same press, perhaps
+        close(live)
+    Order.objects.filter(pk=unknown.pk).update(created_at=clock.now() - timedelta(minutes=1))
+    order = close(live)
+    assert order.qty == 10
+    assert f"#{unknown.pk} is unknown" in order.warnings[0]
+
+
+def test_positions_of_yesterday_do_not_size_an_exit_of_today(live: BrokerConnection) -> None:
+    ours(live, 10)
+    theirs(live, 25, read_at=clock.now() - timedelta(days=1))
+    assert close(live).qty == 10
+
+
+# -- one press is one exit ------------------------------------------------------------------------
+
+
+def test_a_second_press_names_the_exit_that_is_on_its_way(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    first = close(paper)
+    with pytest.raises(Conflict, match=f"#{first.pk} closes 10 of 10") as caught:
+        close(paper)
+    assert caught.value.code == "already_exiting"
+
+
+def test_the_same_part_twice_at_once_is_one_exit(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    close(paper, 4)
+    with pytest.raises(Conflict):
+        close(paper, 4)
+    assert close(paper, 6).qty == 6
+
+
+def test_the_same_part_again_later_is_another_exit(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    first = close(paper, 4)
+    Order.objects.filter(pk=first.pk).update(created_at=clock.now() - timedelta(minutes=1))
+    assert close(paper, 4).qty == 4
+
+
+def test_a_position_that_changed_since_it_was_looked_at_is_left_alone(
+    paper: BrokerConnection,
+) -> None:
+    ours(paper, 10)
+    with pytest.raises(Conflict, match="6 then, 10 now"):
+        close(paper, 4, seen=6)
+    assert close(paper, 4, seen=10).qty == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_the_same_moment_make_one_exit(paper: BrokerConnection) -> None:
+    ours(paper, 10)
+    gate = threading.Barrier(4)
+    outcomes: list[str] = []
+
+    def press() -> None:
+        try:
+            gate.wait(10)
+            outcomes.append(close(paper).status)
+        except Conflict as error:
+            outcomes.append(error.code)
+        finally:
+            connections.close_all()
+
+    presses = [threading.Thread(target=press) for _ in range(4)]
+    for one in presses:
+        one.start()
+    for one in presses:
+        one.join(30)
+    assert sorted(outcomes) == ["QUEUED", "already_exiting", "already_exiting", "already_exiting"]
+    assert Order.objects.count() == 1
+
+
+# -- a stop and a target --------------------------------------------------------------------------
+
+Protect = Callable[..., tuple[Order, ...]]
+
+
+@pytest.fixture
+def protect(live: BrokerConnection) -> Protect:
+    """`protect(stop_trigger=…)` under 10 INFY CNC, long, at 1510."""
+    listed()
+    theirs(live, 10, product="CNC")
+
+    def put(**fields: Any) -> tuple[Order, ...]:
+        values = {
+            "exchange": "NSE", "tradingsymbol": "INFY", "product": "CNC", "quantity": None,
+            "stop_trigger": None, "stop_price": None, "target_trigger": None,
+            "target_price": None, "actor": "asha",
+        }  # fmt: skip
+        given = {
+            name: Decimal(value) if name.endswith(("_trigger", "_price")) else value
+            for name, value in fields.items()
+        }
+        return exits.protect(live, **values | given)
+
+    return put
+
+
+def test_a_stop_and_a_target_are_two_linked_orders(protect: Protect) -> None:
+    stop, target = protect(
+        stop_trigger="1480", stop_price="1478.50", target_trigger="1560", target_price="1559"
+    )
+    for order in (stop, target):
+        assert (order.side, order.qty, order.product) == ("SELL", 10, "CNC")
+        assert (order.order_type, order.gtt, order.reduce_only) == ("LIMIT", True, True)
+        assert (order.status, order.origin) == ("QUEUED", "EXIT_PLAN")
+    assert (stop.trigger_price, stop.price) == (Decimal(1480), Decimal("1478.5"))
+    assert (target.trigger_price, target.price) == (Decimal(1560), Decimal(1559))
+    assert stop.oco_with is None
+    assert Order.objects.get(pk=target.pk).oco_with == stop
+
+
+@pytest.mark.parametrize("leg", ["stop", "target"])
+def test_one_leg_alone_is_a_single_trigger(protect: Protect, leg: str) -> None:
+    price = {"stop": "1480", "target": "1560"}[leg]
+    (order,) = protect(**{f"{leg}_trigger": price})
+    assert (order.gtt, order.oco_with) == (True, None)
+    assert order.price == order.trigger_price == Decimal(price)
+
+
+def test_a_short_is_protected_the_other_way_round(live: BrokerConnection, protect: Protect) -> None:
+    AccountPosition.objects.update(quantity=-10, product="NRML")
+    with pytest.raises(InvalidChange, match="must be above the last price, 1510"):
+        protect(product="NRML", stop_trigger="1480")
+    stop, target = protect(product="NRML", stop_trigger="1540", target_trigger="1460")
+    assert (stop.side, target.side) == ("BUY", "BUY")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "text"),
+    [
+        ({}, "stop_trigger", "a stop, a target, or both"),
+        ({"stop_trigger": "1520"}, "stop_trigger", "below the last price, 1510"),
+        ({"target_trigger": "1500"}, "target_trigger", "above the last price, 1510"),
+        ({"stop_trigger": "1510"}, "stop_trigger", "below the last price"),
+        ({"stop_trigger": "1480.03"}, "stop_trigger", "multiple of the tick, 0.05"),
+        ({"stop_trigger": "1480", "stop_price": "1479.99"}, "stop_price", "tick"),
+        ({"stop_trigger": "1480", "stop_price": "1490"}, "stop_price", "may never fill"),
+        ({"stop_trigger": "-1"}, "stop_trigger", "above 0"),
+    ],
+)
+def test_a_leg_that_makes_no_sense_is_refused_by_its_field(
+    protect: Protect, fields: dict[str, str], field: str, text: str
+) -> None:
+    with pytest.raises(InvalidChange) as caught:
+        protect(**fields)
+    assert text in caught.value.errors[field][0]
+    assert not Order.objects.exists()
+
+
+def test_without_a_price_the_legs_are_still_held_against_each_other(
+    live: BrokerConnection, protect: Protect
+) -> None:
+    AccountPosition.objects.update(last_price=None)
+    with pytest.raises(InvalidChange, match="below its target"):
+        protect(stop_trigger="1560", target_trigger="1480")
+
+
+def test_a_price_of_last_week_judges_no_trigger(live: BrokerConnection, protect: Protect) -> None:
+    AccountPosition.objects.update(last_price=None)
+    record_price("NSE", "INFY", Decimal(1400), clock.now() - timedelta(days=7), "person")
+    assert len(protect(stop_trigger="1480")) == 1
+
+
+def test_an_intraday_position_takes_no_gtt(live: BrokerConnection, protect: Protect) -> None:
+    theirs(live, 10, product="MIS")
+    with pytest.raises(InvalidChange, match="squared off the same day") as caught:
+        protect(product="MIS", stop_trigger="1480")
+    assert "product" in caught.value.errors
+
+
+def test_an_account_without_triggers_says_so(paper: BrokerConnection) -> None:
+    ours(paper, 10, product="CNC")
+    with pytest.raises(NotExecutable, match="can't hold") as caught:
+        exits.protect(
+            paper, "NSE", "INFY", "CNC", quantity=None, stop_trigger=Decimal(1480),
+            stop_price=None, target_trigger=None, target_price=None, actor="asha",
+        )  # fmt: skip
+    assert caught.value.code == "gtt_not_supported"
+
+
+def test_a_protected_position_is_not_protected_twice(protect: Protect) -> None:
+    stop, _ = protect(stop_trigger="1480", target_trigger="1560")
+    with pytest.raises(Conflict, match=f"#{stop.pk}"):
+        protect(stop_trigger="1470")
+
+
+def test_a_halted_desk_stores_neither_leg(protect: Protect) -> None:
+    halting.set_state("HALTED", "EVERYTHING", "lunch", "asha")
+    with pytest.raises(NotExecutable):
+        protect(stop_trigger="1480", target_trigger="1560")
+    assert not Order.objects.exists()
+
+
+def test_an_exit_waits_for_the_protection_to_be_cancelled(
+    live: BrokerConnection, protect: Protect
+) -> None:
+    stop, target = protect(stop_trigger="1480", target_trigger="1560")
+    with pytest.raises(Conflict, match="cancel it first"):
+        close(live, product="CNC")
+    for order in (stop, target):
+        queue.cancel(queue.get(order.pk), actor="asha")
+    assert close(live, product="CNC").qty == 10

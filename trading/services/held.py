@@ -1,0 +1,151 @@
+"""What an account holds of an instrument, by the best word there is.
+
+A live account's answer of this book day counts, with our fills since; else what our fills add up
+to. Delivered shares (holdings) stand beside the CNC position and can be sold as CNC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet, Sum
+
+from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
+from brokers.prices import latest_price
+from sigmatrader import clock
+from trading.domain.off_hours import book_day
+from trading.domain.order import AT_BROKER, Status
+from trading.domain.values import Product, Side
+from trading.models import Fill, Order, Position
+
+# QUEUED ones will be at the broker in a moment: they take their part of a position already.
+_UNFINISHED = (Status.QUEUED, *sorted(AT_BROKER))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """`quantity` is signed, in units; `sellable` are delivered shares beside it.
+
+    `read_at`: when the broker said so; None when it is what our own fills add up to. `ours` is
+    always the latter. `last_price`: the newest known, with its time.
+    """
+
+    quantity: int
+    ours: int
+    sellable: int = 0
+    average_price: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
+    last_price: Decimal | None = None
+    last_price_at: datetime | None = None
+    read_at: datetime | None = None
+
+    @property
+    def exit_side(self) -> Side:
+        return Side.BUY if self.quantity < 0 else Side.SELL
+
+    @property
+    def open_units(self) -> int:
+        """What an exit closes when nobody says how much: the position, else the holding."""
+        return abs(self.quantity) or self.sellable
+
+    @property
+    def most(self) -> int:
+        """What an exit may close at most: a long delivery position with the shares beside it."""
+        return abs(self.quantity) if self.quantity < 0 else self.quantity + self.sellable
+
+
+def held(connection: BrokerConnection, exchange: str, tradingsymbol: str, product: str) -> Held:
+    """What is open of the instrument and product; nothing open gives a quantity of 0."""
+    ours = Position.objects.filter(
+        connection=connection, exchange=exchange, symbol=tradingsymbol, product=product
+    ).first()
+    our_quantity = ours.qty if ours else 0
+    state = AccountState.objects.filter(connection=connection).first()
+    read_at = state.positions_read_at if state and not connection.simulated else None
+    row = (
+        AccountPosition.objects.filter(
+            connection=connection,
+            exchange=exchange,
+            tradingsymbol=tradingsymbol,
+            product=product,
+        ).first()
+        if not connection.simulated
+        else None
+    )
+    if row is not None:
+        read_at = row.read_at
+    if read_at is not None and book_day(read_at) != book_day(clock.now()):
+        read_at, row = None, None  # positions of yesterday: today's are not known yet
+    quantity = our_quantity
+    if read_at is not None:
+        quantity = row.quantity if row else 0
+        quantity += _filled_since(read_at, connection, exchange, tradingsymbol, product)
+    sellable = 0
+    if product == Product.CNC and not connection.simulated:
+        sellable = _sellable(connection, exchange, tradingsymbol)
+        if read_at is not None:
+            # Shares sold out of the holdings show as a short CNC position, and as used in them.
+            quantity = max(quantity, 0)
+    price, price_at = _last_price(exchange, tradingsymbol, row)
+    if price is None and ours is not None:
+        price, price_at = ours.last_price, ours.last_updated
+    source = row or ours
+    return Held(
+        quantity=quantity,
+        ours=our_quantity,
+        sellable=sellable,
+        average_price=row.average_price if row else ours.avg_price if ours else None,
+        multiplier=source.multiplier if source else Decimal(1),
+        last_price=price,
+        last_price_at=price_at,
+        read_at=read_at,
+    )
+
+
+def _filled_since(
+    moment: datetime, connection: BrokerConnection, exchange: str, symbol: str, product: str
+) -> int:
+    """The signed quantity that our own orders filled after `moment`."""
+    rows = (
+        Fill.objects.filter(
+            connection=connection, exchange=exchange, symbol=symbol, product=product, at__gt=moment
+        )
+        .order_by()
+        .values_list("side")
+        .annotate(units=Sum("qty"))
+    )
+    return sum(Side(side).sign * int(units) for side, units in rows)
+
+
+def _sellable(connection: BrokerConnection, exchange: str, tradingsymbol: str) -> int:
+    row = AccountHolding.objects.filter(
+        connection=connection, exchange=exchange, tradingsymbol=tradingsymbol
+    ).first()
+    return row.sellable if row else 0
+
+
+def _last_price(
+    exchange: str, tradingsymbol: str, row: AccountPosition | None
+) -> tuple[Decimal | None, datetime | None]:
+    tick = latest_price(exchange, tradingsymbol)
+    if row is not None and row.last_price is not None and (tick is None or tick.at < row.read_at):
+        return row.last_price, row.read_at
+    return (tick.price, tick.at) if tick is not None else (None, None)
+
+
+def unfinished_exits(
+    connection: BrokerConnection, exchange: str, tradingsymbol: str, product: str, side: Side
+) -> QuerySet[Order]:
+    """Orders that may still close some of the position: queued, in flight, working, resting.
+
+    Of a two-leg GTT only the stop leg is among them, as one leg alone can fire.
+    """
+    return Order.objects.filter(
+        connection=connection,
+        exchange=exchange,
+        tradingsymbol=tradingsymbol,
+        product=product,
+        side=side,
+        status__in=_UNFINISHED,
+        oco_with__isnull=True,
+    ).order_by("pk")

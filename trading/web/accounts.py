@@ -1,0 +1,169 @@
+"""The accounts as the settings page shows them, and who has to log in before the market opens."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from brokers.models import AccountState, BrokerConnection, BrokerName, ConnectionKind
+from sigmatrader import clock
+from trading import selectors
+from trading.domain.session import session_on
+from trading.domain.values import ExecutionTarget
+from trading.models import Strategy
+from trading.selectors import Account
+from trading.services.connections import default_connection
+
+# Long enough before the first exchange opens, and after every session has died.
+_REMIND_FROM: Final = time(8, 0)
+_REMIND_FOR: Final = ("NSE", "MCX")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One account. `word` is PAPER, CONNECTED, EXPIRED, DISCONNECTED, NEW or OFF.
+
+    `strategies` trade through it, by choice or because it is the default.
+    """
+
+    account: Account
+    word: str
+    strategies: tuple[Strategy, ...]
+    state: AccountState | None
+
+    @property
+    def connection(self) -> BrokerConnection:
+        return self.account.connection
+
+    @property
+    def has_credentials(self) -> bool:
+        return bool(self.connection.api_key and self.connection.api_secret_encrypted)
+
+    @property
+    def is_zerodha(self) -> bool:
+        return self.connection.broker_name == BrokerName.ZERODHA
+
+
+def cards() -> list[Card]:
+    """Every account, the default first."""
+    users = _strategies_by_account()
+    states = {state.connection_id: state for state in AccountState.objects.all()}
+    return [
+        Card(
+            account,
+            _word(account),
+            tuple(users.get(account.connection.pk, ())),
+            states.get(account.connection.pk),
+        )
+        for account in selectors.accounts()
+    ]
+
+
+def _word(account: Account) -> str:
+    connection = account.connection
+    if not connection.enabled:
+        return "OFF"
+    if connection.kind == ConnectionKind.PAPER:
+        return "PAPER"
+    if account.connected:
+        return "CONNECTED"
+    if account.expires_at is not None:
+        return "EXPIRED"
+    return "DISCONNECTED" if connection.user_id else "NEW"
+
+
+def _strategies_by_account() -> dict[int, list[Strategy]]:
+    """By connection id; archived strategies trade nowhere."""
+    found: dict[int, list[Strategy]] = {}
+    defaults: dict[ExecutionTarget, BrokerConnection | None] = {}
+    for strategy in Strategy.objects.filter(archived=False).select_related("connection"):
+        connection = strategy.connection
+        if connection is None:
+            target = ExecutionTarget(strategy.execution_target)
+            if target not in defaults:
+                defaults[target] = default_connection(target)
+            connection = defaults[target]
+        if connection is not None:
+            found.setdefault(connection.pk, []).append(strategy)
+    return found
+
+
+def public_address(request: HttpRequest, path: str) -> str:
+    """`path` as the outside sees it: under ST_PUBLIC_URL, else as this request came."""
+    public = str(settings.ST.PUBLIC_URL)
+    return f"{public.rstrip('/')}{path}" if public else request.build_absolute_uri(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What has to be registered at developers.kite.trade. `reachable`: from the Internet."""
+
+    redirect: str
+    postback: str
+    reachable: bool
+
+
+def addresses(request: HttpRequest) -> Addresses:
+    return Addresses(
+        redirect=public_address(request, reverse("zerodha_callback")),
+        postback=public_address(request, "/webhook/zerodha/postback"),
+        reachable=str(settings.ST.PUBLIC_URL).startswith("https://"),
+    )
+
+
+# -- log in again --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoginDue:
+    """An account that strategies need and that can't trade until somebody logs in."""
+
+    connection_id: int
+    name: str
+    opens_at: datetime
+
+    @property
+    def open(self) -> bool:
+        return self.opens_at <= clock.now()
+
+
+def logins_due(accounts: Iterable[Account], now: datetime) -> tuple[LoginDue, ...]:
+    """Accounts of enabled strategies without a session that reaches the day's trading.
+
+    Only from 08:00 IST on days on which an exchange trades: before that every session has
+    just died, as it does each morning.
+    """
+    opens_at = _first_opening(now)
+    if opens_at is None:
+        return ()
+    until = max(now, opens_at)
+    lacking = [
+        account.connection
+        for account in accounts
+        if account.connection.broker_name == BrokerName.ZERODHA
+        and account.connection.enabled
+        and account.connection.api_key
+        and (not account.connected or (account.expires_at or until) <= until)
+    ]
+    if not lacking:
+        return ()
+    users = _strategies_by_account()
+    return tuple(
+        LoginDue(connection.pk, connection.name, opens_at)
+        for connection in lacking
+        if connection.is_default
+        or any(strategy.enabled for strategy in users.get(connection.pk, ()))
+    )
+
+
+def _first_opening(now: datetime) -> datetime | None:
+    """When the first exchange opens today; None before 08:00 and when none does."""
+    local = now.astimezone(clock.IST)
+    if local.time() < _REMIND_FROM:
+        return None
+    sessions = [session_on(exchange, local.date()) for exchange in _REMIND_FOR]
+    return min((session.opens_at for session in sessions if session is not None), default=None)

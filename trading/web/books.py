@@ -1,0 +1,218 @@
+"""What the accounts hold, as the positions page shows it: our figures beside the broker's."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
+from trading import selectors
+from trading.domain.values import Product
+from trading.models import Order, Position
+
+Key = tuple[str, str, str]  # exchange, symbol, product
+
+
+def place_url(name: str, connection_id: int, key: Key) -> str:
+    """The address of a page on one position."""
+    exchange, symbol, product = key
+    query = {
+        "connection": connection_id,
+        "exchange": exchange,
+        "symbol": symbol,
+        "product": product,
+    }
+    return f"{reverse(name)}?{urlencode(query)}"
+
+
+@dataclass(slots=True)
+class PositionRow:
+    """One position: `ours` by our fills, `theirs` as the broker shows it; one may be missing."""
+
+    connection: BrokerConnection
+    key: Key
+    ours: Position | None = None
+    theirs: AccountPosition | None = None
+    hint: str = ""
+    closing: list[Order] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        exchange, symbol, _ = self.key
+        return f"{exchange}:{symbol}" if exchange else symbol
+
+    @property
+    def slug(self) -> str:
+        """For ids in the page: letters, digits and dashes alone."""
+        text = "-".join((str(self.connection.pk), *self.key))
+        return "".join(sign if sign.isalnum() else f"-{ord(sign):x}-" for sign in text)
+
+    @property
+    def quantity(self) -> int:
+        """What is open: by the broker where it was asked, else by our fills."""
+        if self.theirs is not None:
+            return self.theirs.quantity
+        return self.ours.qty if self.ours else 0
+
+    @property
+    def last_price(self) -> Decimal | None:
+        prices = [
+            (row.last_updated if isinstance(row, Position) else row.read_at, row.last_price)
+            for row in (self.ours, self.theirs)
+            if row is not None and row.last_price is not None
+        ]
+        return max(prices)[1] if prices else None
+
+    @property
+    def open(self) -> bool:
+        """Open by anybody's figures."""
+        return bool((self.ours and self.ours.qty) or (self.theirs and self.theirs.quantity))
+
+    @property
+    def url(self) -> str:
+        return place_url("position", self.connection.pk, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingRow:
+    """Delivered shares, and what of them is being sold."""
+
+    holding: AccountHolding
+    closing: list[Order]
+
+    @property
+    def name(self) -> str:
+        return f"{self.holding.exchange}:{self.holding.tradingsymbol}"
+
+    @property
+    def url(self) -> str:
+        key = (self.holding.exchange, self.holding.tradingsymbol, Product.CNC.value)
+        return place_url("position", self.holding.connection_id, key)
+
+    @property
+    def pnl(self) -> Decimal | None:
+        """The broker's figure, else what the prices come to."""
+        one = self.holding
+        if one.pnl is not None or one.last_price is None:
+            return one.pnl
+        return (one.last_price - one.average_price) * (one.quantity + one.t1_quantity)
+
+    @property
+    def value(self) -> Decimal | None:
+        one = self.holding
+        return one.last_price and one.last_price * (one.quantity + one.t1_quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything that one account holds."""
+
+    connection: BrokerConnection
+    state: AccountState | None
+    rows: list[PositionRow]
+    closed: list[PositionRow]
+    holdings: list[HoldingRow]
+
+    @property
+    def at_broker(self) -> bool:
+        """Whether there is a broker with figures of its own."""
+        return not self.connection.simulated
+
+    @property
+    def open_pnl(self) -> Decimal:
+        return sum((row.ours.unrealised for row in self.rows if row.ours), Decimal(0))
+
+    @property
+    def realised(self) -> Decimal:
+        return sum((row.ours.realised for row in self.rows if row.ours), Decimal(0))
+
+    @property
+    def pnl(self) -> Decimal:
+        return self.open_pnl + self.realised
+
+    @property
+    def day_pnl(self) -> Decimal | None:
+        """The broker's own figure of today, over everything that it shows; None without one."""
+        shown = [row.theirs for row in (*self.rows, *self.closed) if row.theirs]
+        known = [one.day_pnl for one in shown if one.day_pnl is not None]
+        return sum(known, Decimal(0)) if known else None
+
+    @property
+    def holdings_value(self) -> Decimal:
+        return sum((row.value or Decimal(0) for row in self.holdings), Decimal(0))
+
+    @property
+    def holdings_pnl(self) -> Decimal:
+        return sum((row.pnl or Decimal(0) for row in self.holdings), Decimal(0))
+
+    @property
+    def differences(self) -> int:
+        return sum(1 for row in self.rows if row.hint)
+
+
+def books(since: datetime) -> list[Book]:
+    """A book for each account that is on or holds something, the default account first."""
+    found = []
+    for connection in BrokerConnection.objects.order_by("-is_default", "name"):
+        book = book_of(connection, since)
+        if connection.enabled or book.rows or book.holdings:
+            found.append(book)
+    return found
+
+
+def book_of(connection: BrokerConnection, since: datetime) -> Book:
+    """The account's book; positions that were closed before `since` are left out."""
+    rows: dict[Key, PositionRow] = {}
+
+    def row(key: Key) -> PositionRow:
+        return rows.setdefault(key, PositionRow(connection, key))
+
+    for ours in Position.objects.filter(connection=connection).order_by("symbol", "product"):
+        row((ours.exchange, ours.symbol, ours.product)).ours = ours
+    holdings: list[AccountHolding] = []
+    if not connection.simulated:
+        for theirs in AccountPosition.objects.filter(connection=connection):
+            row((theirs.exchange, theirs.tradingsymbol, theirs.product)).theirs = theirs
+        holdings = list(AccountHolding.objects.filter(connection=connection))
+        for difference in selectors.position_differences(connection):
+            key = (difference.exchange, difference.tradingsymbol, difference.product)
+            row(key).hint = difference.why
+    closing = _closing(connection)
+    for key, one in rows.items():
+        one.closing = [
+            order
+            for order in closing.get(key, [])
+            if one.quantity and (order.side == "SELL") == (one.quantity > 0)
+        ]
+    ordered = sorted(rows.values(), key=lambda one: (one.key[1], one.key[2]))
+    return Book(
+        connection=connection,
+        state=AccountState.objects.filter(connection=connection).first(),
+        rows=[one for one in ordered if one.open or one.hint],
+        closed=[one for one in ordered if not one.open and not one.hint and _moved(one, since)],
+        holdings=[HoldingRow(one, _sells(closing, one)) for one in holdings],
+    )
+
+
+def _closing(connection: BrokerConnection) -> dict[Key, list[Order]]:
+    """Reduce-only orders of the account that have not ended, by position."""
+    found: dict[Key, list[Order]] = {}
+    orders = Order.objects.filter(
+        connection=connection, reduce_only=True, status__in=selectors.ON_THE_WAY
+    ).order_by("pk")
+    for order in orders:
+        key = (order.exchange, order.tradingsymbol, order.product)
+        found.setdefault(key, []).append(order)
+    return found
+
+
+def _sells(closing: dict[Key, list[Order]], holding: AccountHolding) -> list[Order]:
+    key = (holding.exchange, holding.tradingsymbol, Product.CNC.value)
+    return [order for order in closing.get(key, []) if order.side == "SELL"]
+
+
+def _moved(row: PositionRow, since: datetime) -> bool:
+    """Whether a flat position is one of today."""
+    return row.theirs is not None or (row.ours is not None and row.ours.last_updated >= since)
