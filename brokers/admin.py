@@ -22,6 +22,44 @@ from brokers.models import (
 from sigmatrader import clock
 
 _LIMITS = ("orders_per_second", "orders_per_minute", "orders_per_day")
+_ABOUT_CREDENTIALS = (
+    "For Zerodha: from the app's page at developers.kite.trade. Paper needs none. "
+    "Log in on the settings page, once a day."
+)
+_NEW = (None, {"fields": ("name", "broker_name", "enabled")})
+_KNOWN = (None, {"fields": ("name", "broker_name", "kind", "enabled", "is_default")})
+_NEW_CREDENTIALS = (
+    "Broker's credentials",
+    {"fields": ("api_key", "api_secret", "api_root"), "description": _ABOUT_CREDENTIALS},
+)
+_CREDENTIALS = (
+    "Broker's credentials",
+    {
+        "fields": ("api_key", "api_secret", "secret_is_stored", "api_root"),
+        "description": _ABOUT_CREDENTIALS,
+    },
+)
+_SESSION = (
+    "Session",
+    {
+        "fields": (
+            "status",
+            "user_id",
+            "user_name",
+            "logged_in_at",
+            "token_expires_at",
+            "last_error",
+        )
+    },
+)
+_LIMITED = (
+    "Limits",
+    {
+        "fields": _LIMITS,
+        "description": "Zerodha takes 10 a second, 400 a minute and 5,000 a day from all your "
+        "programs together. A new Zerodha connection gets 8, 300 and 4,000.",
+    },
+)
 
 
 class ConnectionForm(forms.ModelForm):
@@ -83,38 +121,12 @@ class ConnectionAdmin(admin.ModelAdmin):
     list_filter = ("kind", "enabled")
     search_fields = ("name", "user_id", "user_name")
     actions = ("make_default",)
-    fieldsets = (
-        (None, {"fields": ("name", "broker_name", "kind", "enabled", "is_default")}),
-        (
-            "Broker's credentials",
-            {
-                "fields": ("api_key", "api_secret", "secret_is_stored", "api_root"),
-                "description": "For Zerodha: from the app's page at developers.kite.trade. "
-                "Paper needs none. Log in on the settings page, once a day.",
-            },
-        ),
-        (
-            "Session",
-            {
-                "fields": (
-                    "status",
-                    "user_id",
-                    "user_name",
-                    "logged_in_at",
-                    "token_expires_at",
-                    "last_error",
-                )
-            },
-        ),
-        (
-            "Limits",
-            {
-                "fields": _LIMITS,
-                "description": "Zerodha takes 10 a second, 400 a minute and 5,000 a day from all "
-                "your programs together. A new Zerodha connection gets 8, 300 and 4,000.",
-            },
-        ),
-    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: BrokerConnection | None = None) -> Any:
+        """A new connection has no session yet, and its kind follows from what is entered."""
+        if obj is None:
+            return (_NEW, _NEW_CREDENTIALS, _LIMITED)
+        return (_KNOWN, _CREDENTIALS, _SESSION, _LIMITED)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: BrokerConnection | None = None

@@ -10,11 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.authtoken.models import TokenProxy
 
+from trading import admin_instruments as admin_instruments
+from trading.admin_base import RecordAdmin
 from trading.models import (
     Alert,
     ClosedTrade,
     Fill,
-    Instrument,
     Order,
     OrderAttempt,
     OrderEvent,
@@ -111,22 +112,6 @@ class WebhookSecretAdmin(admin.ModelAdmin):
     @admin.display(description="opens", ordering="strategy__name")
     def opens(self, secret: WebhookSecret) -> str:
         return secret.strategy.name if secret.strategy else "every strategy without its own"
-
-
-class RecordAdmin(admin.ModelAdmin):
-    """Rows that the admin shows and never writes."""
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class _RecordInline(admin.TabularInline):
@@ -301,13 +286,6 @@ class ClosedTradeAdmin(RecordAdmin):
     @admin.display(description="P&L", ordering="pnl")
     def shown_pnl(self, trade: ClosedTrade) -> str:
         return pnl(trade.pnl)
-
-
-@admin.register(Instrument)
-class InstrumentAdmin(RecordAdmin):
-    list_display = ("tradingsymbol", "exchange", "name", "lot_size", "tick_size", "expiry")
-    list_filter = ("exchange", "instrument_type")
-    search_fields = ("tradingsymbol", "name")
 
 
 @admin.register(WorkerHeartbeat)

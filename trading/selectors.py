@@ -23,7 +23,7 @@ from risk.models import RiskSettings, TradingStateChange
 from sigmatrader import clock
 from trading.domain.differences import Difference, PositionKey, differences
 from trading.domain.order import AT_BROKER, WORKING, Status
-from trading.domain.values import InstrumentKey
+from trading.domain.values import InstrumentKey, Origin
 from trading.models import (
     Alert,
     ClosedTrade,
@@ -33,6 +33,7 @@ from trading.models import (
     OrderEvent,
     Position,
     Strategy,
+    Trigger,
     WorkerHeartbeat,
 )
 
@@ -150,6 +151,15 @@ def order_with_story(order_id: int) -> Order:
     )
 
 
+def trigger_of(order: Order) -> Trigger | None:
+    """The GTT that the broker holds, or held, for the order."""
+    if not order.broker_trigger_id:
+        return None
+    return Trigger.objects.filter(
+        connection_id=order.connection_id, trigger_id=order.broker_trigger_id
+    ).first()
+
+
 def can_be_modified(order: Order) -> bool:
     """Whether the broker may be asked to change the order."""
     return (
@@ -173,17 +183,24 @@ def search_orders(
     side: str = "",
     mode: str = "",
     simulated: bool | None = None,
+    external: bool | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
     text: str = "",
 ) -> QuerySet[Order]:
-    """Orders that meet every condition given, newest first. Days are IST, both included."""
+    """Orders that meet every condition given, newest first. Days are IST, both included.
+
+    `external`: placed outside SigmaTrader, or not.
+    """
     exact = {"strategy_id": strategy_id, "side": side, "mode": mode, "simulated": simulated}
     rows = Order.objects.filter(
         **{name: value for name, value in exact.items() if value not in (None, "")}
     )
     if wanted := list(statuses):
         rows = rows.filter(status__in=wanted)
+    if external is not None:
+        outside = Q(origin=Origin.EXTERNAL)
+        rows = rows.filter(outside if external else ~outside)
     if symbol:
         rows = rows.filter(symbol__icontains=symbol)
     rows = between_days(rows, "created_at", first_day, last_day)

@@ -14,7 +14,7 @@ from brokers.simulator.book import Order, Terms
 from brokers.simulator.clock import SimClock
 from brokers.simulator.errors import KiteError, margin_error
 from brokers.simulator.gtt import Leg, Trigger
-from brokers.simulator.listing import Instrument, Listing
+from brokers.simulator.listing import Listing
 from brokers.simulator.market import Market
 from brokers.simulator.matching import Matcher
 from brokers.simulator.portfolio import Portfolio
@@ -62,7 +62,26 @@ class Account:
         self._ended_day: date | None = None
         self._next_roll = next_roll(self.at)
         self._last_order_id = 0
+        self._circuit: tuple[str, str, Decimal, Decimal] | None = None
+        self.last_trigger_id = 100_000
+        self.authorisations: dict[str, str] = {}
+        self.stale_rows: list[dict[str, Any]] = []
+        self.behaviour.on_stale(self._keep_stale_rows)
         self._note_sessions(self.at)
+
+    # The book as it is shown
+
+    def order_rows(self) -> list[dict[str, Any]]:
+        """The current row of every order of today that is not hidden by a lag."""
+        return [order.history[-1] for order in self.book.values() if not self.hidden(order)]
+
+    def hidden(self, order: Order) -> bool:
+        return time.monotonic() - order.placed_monotonic < self.behaviour.book_lag
+
+    def _keep_stale_rows(self, stale: bool) -> None:
+        with self.lock:
+            self.tick()
+            self.stale_rows = self.order_rows() if stale else []
 
     # Time
 
@@ -79,12 +98,24 @@ class Account:
         self.at = at
         if at >= self._next_roll:
             self._roll(at)
+        self._apply_circuit()
         self.market.advance(at)
         if not self.market.always_open and self.market.forced is None:
             self._close_sessions(at)
             self._square_off_intraday(at)
         self._watch_triggers(at)
         self.matcher.advance(at)
+
+    def _apply_circuit(self) -> None:
+        """Follow the knob: its range holds while it is set, then the day's own again."""
+        wanted, current = self.behaviour.circuit, self._circuit
+        if wanted == current:
+            return
+        self._circuit = wanted
+        if current is not None:
+            self.market.set_range(f"{current[0]}:{current[1]}", None)
+        if wanted is not None:
+            self.market.set_range(f"{wanted[0]}:{wanted[1]}", wanted[2:])
 
     def _roll(self, at: datetime) -> None:
         """06:00: yesterday's book is purged and a new day of prices begins."""
@@ -95,6 +126,7 @@ class Account:
         self.matcher.forget()
         self.book = {key: order for key, order in self.book.items() if key in self.matcher.live}
         self.market.new_day(trading_day(at), at)
+        self._circuit = None
         self._next_roll = next_roll(at)
         self._note_sessions(at)
 
@@ -270,11 +302,3 @@ class Account:
             trigger.settle(leg, self.at, leg.order_id, row["status_message"] or "Rejected.")
         if self.on_update is not None:
             self.on_update(row)
-
-
-def instrument_of(market: Market, exchange: str, tradingsymbol: str) -> Instrument:
-    """ValueError when it is not listed."""
-    found = market.listing.find(f"{exchange}:{tradingsymbol}")
-    if found is None:
-        raise ValueError(f"{exchange}:{tradingsymbol} is not listed")
-    return found

@@ -80,12 +80,7 @@ class Behaviour:
         """Set one knob by name, as the admin endpoint does. ValueError for an unknown name."""
         if name not in KNOBS:
             raise ValueError(f"unknown behaviour {name!r}; known: {', '.join(sorted(KNOBS))}")
-        if value is not None and name == "revise_average":
-            value = Decimal(str(value))
-        if value is not None and name == "circuit":
-            exchange, symbol, lower, upper = value
-            value = (str(exchange), str(symbol), Decimal(str(lower)), Decimal(str(upper)))
-        setattr(self, name, value)
+        setattr(self, name, _read(name, value))
         if name in PER_ORDER and times > 1:
             self.times[name] = times
 
@@ -111,6 +106,27 @@ def _ignore(_: bool) -> None:
     """Nobody watches the knob yet."""
 
 
+def _read(name: str, value: Any) -> Any:
+    """A knob's value out of JSON. ValueError when it is of the wrong kind."""
+    if name in _FLAGS:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}: give true or false")
+        return value
+    if name in {"step_delay", "book_lag"} or (name == "late_fill" and value is not None):
+        return float(value)
+    if value is None:
+        return None
+    if name == "circuit":
+        exchange, symbol, lower, upper = value
+        return (str(exchange), str(symbol), Decimal(str(lower)), Decimal(str(upper)))
+    if name == "revise_average":
+        return Decimal(str(value))
+    kind = int if name in {"partial_fill", "partial_then_cancel"} else str
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{name}: give {'a whole number' if kind is int else 'a text'} or null")
+    return value
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
@@ -128,6 +144,20 @@ PER_ORDER = frozenset(
         "cancel_completes",
         "late_fill",
         "revise_average",
+    }
+)
+_FLAGS = frozenset(
+    {
+        "ack_only",
+        "unfilled_market",
+        "duplicate_rows",
+        "stale_book",
+        "margin_reject",
+        "freeze_reject",
+        "ip_reject",
+        "market_closed",
+        "needs_authorisation",
+        "cancel_completes",
     }
 )
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Behaviour) if f.name != "times"}

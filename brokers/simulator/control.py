@@ -131,7 +131,8 @@ def _sent_postbacks(simulator: "KiteSimulator", _: Values) -> list[dict[str, Any
 def _price(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
     _need(values, "exchange", "tradingsymbol")
     price = _decimal(values, "price")
-    simulator.set_price(values["exchange"], values["tradingsymbol"], price)
+    key = (values["exchange"], values["tradingsymbol"])
+    _change(lambda: simulator.set_price(*key, price), "price")
     return {"price": str(price)}
 
 
@@ -239,7 +240,33 @@ def _behaviour(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
 
 
 def _release(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
-    _exchange(simulator, values).release()
+    _exchange(simulator, values).release(values.get("order_id"))
+    return {}
+
+
+def _revise(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
+    _need(values, "order_id")
+    average = _decimal(values, "average_price") if "average_price" in values else None
+    filled = int(_number(values, "filled")) if "filled" in values else None
+    exchange = _exchange(simulator, values)
+    exchange.revise(values["order_id"], average_price=average, filled=filled)
+    return {}
+
+
+def _deposit(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
+    _need(values, "exchange", "tradingsymbol", "quantity")
+    key = (values["exchange"], values["tradingsymbol"])
+    quantity, price = int(_number(values, "quantity")), _decimal(values, "average_price")
+    exchange = _exchange(simulator, values)
+    _change(lambda: exchange.deposit(*key, quantity, price), "tradingsymbol")
+    return {}
+
+
+def _end_trigger(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
+    _need(values, "trigger_id", "status")
+    exchange = _exchange(simulator, values)
+    trigger_id = int(_number(values, "trigger_id"))
+    _change(lambda: exchange.end_trigger(trigger_id, values["status"]), "status")
     return {}
 
 
@@ -303,6 +330,9 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "faults"): _faults,
     ("POST", "behaviour"): _behaviour,
     ("POST", "release"): _release,
+    ("POST", "revise"): _revise,
+    ("POST", "deposit"): _deposit,
+    ("POST", "end-trigger"): _end_trigger,
     ("POST", "postbacks"): _postback_knobs,
     ("POST", "refuse-connections"): _refuse,
     ("POST", "rate-limits"): _rate_limits,

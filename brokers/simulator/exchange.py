@@ -4,13 +4,10 @@ Every public method takes the lock, lets time pass up to the clock, and then doe
 Prices and money are Decimal inside; rows carry floats as Kite's JSON does. Refusals are KiteError.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 from brokers.simulator import book, gtt, margins, validation, views
-from brokers.simulator.account import Account, instrument_of
 from brokers.simulator.book import Order
 from brokers.simulator.errors import (
     KiteError,
@@ -20,6 +17,7 @@ from brokers.simulator.errors import (
     permission_error,
     too_many,
 )
+from brokers.simulator.hands import Hands
 from brokers.simulator.listing import HEADER
 from brokers.simulator.portfolio import Movement
 from brokers.simulator.schedule import trading_day
@@ -28,15 +26,8 @@ MOST_MODIFICATIONS = 25
 MOST_SLICES = 10
 
 
-class Exchange(Account):
-    """What Kite Connect offers one account, and hands on the market for tests and demos."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._stale_rows: list[dict[str, Any]] = []
-        self._last_trigger_id = 100_000
-        self._authorisations: dict[str, str] = {}
-        self.behaviour.on_stale(self._keep_stale_rows)
+class Exchange(Hands):
+    """What Kite Connect offers one account."""
 
     # Orders
 
@@ -82,7 +73,8 @@ class Exchange(Account):
             terms = validation.read_modification(order, params)
             last = self.market.last(order.instrument)
             validation.check_quantity(order.instrument, terms, last)
-            validation.check_price(order.instrument, order.side, terms, self.market)
+            fired = order.triggered
+            validation.check_price(order.instrument, order.side, terms, self.market, fired=fired)
             validation.check_protection(terms)
             self._check_added_margin(order, terms)
             order.wanted = terms
@@ -105,9 +97,9 @@ class Exchange(Account):
         with self.lock:
             self.tick()
             if self.behaviour.stale_book:
-                return [dict(row) for row in self._stale_rows]
-            rows = self._order_rows()
-            return [dict(row) for row in rows for _ in (0, 1)] if self._doubled else rows
+                return [dict(row) for row in self.stale_rows]
+            times = 2 if self.behaviour.duplicate_rows else 1
+            return [dict(row) for row in self.order_rows() for _ in range(times)]
 
     def order_history(self, order_id: str) -> list[dict[str, Any]]:
         """All states of one order, the current one last."""
@@ -118,7 +110,7 @@ class Exchange(Account):
     def trades(self) -> list[dict[str, Any]]:
         with self.lock:
             self.tick()
-            return [trade.row() for trade in self.matcher.trades if not self._hidden(trade.order)]
+            return [trade.row() for trade in self.matcher.trades if not self.hidden(trade.order)]
 
     def order_trades(self, order_id: str) -> list[dict[str, Any]]:
         with self.lock:
@@ -160,17 +152,17 @@ class Exchange(Account):
         """Start an authorisation at the depository, of one `isin` or of all holdings."""
         with self.lock:
             self.tick()
-            request_id = f"na8QgCeQm05{len(self._authorisations):04d}"
-            self._authorisations[request_id] = params.get("isin") or ""
+            request_id = f"na8QgCeQm05{len(self.authorisations):04d}"
+            self.authorisations[request_id] = params.get("isin") or ""
             return {"request_id": request_id}
 
     def confirm_authorisation(self, request_id: str) -> None:
         """The owner confirmed at the depository: the shares may be sold today."""
         with self.lock:
             self.tick()
-            if request_id not in self._authorisations:
+            if request_id not in self.authorisations:
                 raise input_error("Invalid `request_id`.")
-            self.portfolio.authorise(self._authorisations.pop(request_id))
+            self.portfolio.authorise(self.authorisations.pop(request_id))
 
     def margins(self, segment: str | None = None) -> dict[str, Any]:
         """Both segments, or the inner object of one. Trades of all segments use `equity`."""
@@ -209,15 +201,15 @@ class Exchange(Account):
         with self.lock:
             self.tick()
             plan = gtt.read_plan(params, self.market)
-            self._last_trigger_id += 1
-            trigger = gtt.new_trigger(self._last_trigger_id, self.user_id, plan, self.at)
+            self.last_trigger_id += 1
+            trigger = gtt.new_trigger(self.last_trigger_id, self.user_id, plan, self.at)
             self.triggers[trigger.trigger_id] = trigger
             return trigger.trigger_id
 
     def gtt_modify(self, trigger_id: int, params: Mapping[str, str]) -> int:
         with self.lock:
             self.tick()
-            trigger = self._active_trigger(trigger_id)
+            trigger = self.active_trigger(trigger_id)
             trigger.plan = gtt.read_plan(params, self.market)
             trigger.updated_at = self.at
             return trigger_id
@@ -225,7 +217,7 @@ class Exchange(Account):
     def gtt_delete(self, trigger_id: int) -> int:
         with self.lock:
             self.tick()
-            self._active_trigger(trigger_id).end("deleted", self.at)
+            self.active_trigger(trigger_id).end("deleted", self.at)
             return trigger_id
 
     def gtts(self) -> list[dict[str, Any]]:
@@ -237,7 +229,7 @@ class Exchange(Account):
     def gtt(self, trigger_id: int) -> dict[str, Any]:
         with self.lock:
             self.tick()
-            return self._trigger(trigger_id).row()
+            return self.trigger_of(trigger_id).row()
 
     # Market data and the user
 
@@ -265,88 +257,7 @@ class Exchange(Account):
     def profile(self) -> dict[str, Any]:
         return views.profile_row(self.user_id)
 
-    # Hands on the market, for tests and demos
-
-    def set_price(self, exchange: str, tradingsymbol: str, price: Decimal) -> None:
-        """A trade at `price` now; orders that it meets fill. ValueError off tick or unlisted."""
-        with self.lock:
-            self.tick()
-            instrument = instrument_of(self.market, exchange, tradingsymbol)
-            self.market.set_price(instrument, price, self.at)
-            self.tick()
-
-    def limit_depth(self, units: int | None) -> None:
-        """At one price at most so many units of an order fill; None: no limit."""
-        with self.lock:
-            self.market.depth = units
-
-    def open_market(self) -> None:
-        """Trading begins now, whatever the hour, until the market is closed or the day ends."""
-        with self.lock:
-            self.market.forced = None if self.market.always_open else True
-            self.tick()
-
-    def close_market(self) -> None:
-        """Trading stops now, until the market is opened or a new day begins."""
-        with self.lock:
-            self.tick()
-            self.market.forced = False
-
-    def end_day(self) -> None:
-        """Cancel DAY orders and settle now. The book stays visible until 06:00."""
-        with self.lock:
-            self.tick()
-            self.finish_day(trading_day(self.at))
-
-    def square_off(self, product: str = "MIS") -> None:
-        """The broker's risk desk closes all positions of a product."""
-        with self.lock:
-            self.tick()
-            self.close_positions(product)
-            self.tick()
-
-    def place_outside(self, params: Mapping[str, str]) -> str:
-        """An order from the broker's own app: no tag, and not of our API key."""
-        with self.lock:
-            self.tick()
-            outside = {"market_protection": "-1", **params, "tag": ""}
-            variety = params.get("variety", "regular")
-            return self.take_order(variety, outside, source="app").order_id
-
-    def release(self, order_id: str | None = None) -> None:
-        """Held or partly filled orders go on: one, or all and the knobs that hold them."""
-        with self.lock:
-            if order_id is None:
-                self.behaviour.ack_only = self.behaviour.unfilled_market = False
-            for order in self.matcher.live.values():
-                if order_id in (None, order.order_id):
-                    self.matcher.release(order)
-            self.tick()
-
-    def revise(
-        self, order_id: str, *, average_price: Decimal | None = None, filled: int | None = None
-    ) -> None:
-        """The broker corrects what it reported of an order of today."""
-        with self.lock:
-            self.tick()
-            self.matcher.revise(self._order(order_id), self.at, average_price, filled)
-
-    def deposit(
-        self, exchange: str, tradingsymbol: str, quantity: int, average_price: Decimal
-    ) -> None:
-        """Settled shares in the demat account."""
-        with self.lock:
-            self.tick()
-            instrument = instrument_of(self.market, exchange, tradingsymbol)
-            self.portfolio.deposit(instrument, quantity, average_price)
-
-    def end_trigger(self, trigger_id: int, status: str) -> None:
-        """The broker ends a trigger: disabled, expired, cancelled or rejected."""
-        if status not in gtt.ENDINGS:
-            raise ValueError(f"{status!r} is none of {', '.join(sorted(gtt.ENDINGS))}")
-        with self.lock:
-            self.tick()
-            self._active_trigger(trigger_id).end(status, self.at)
+    # For tests
 
     def ledger(self) -> dict[str, Any]:
         """The truth over all days, untouched by any knob. JSON-able."""
@@ -356,37 +267,16 @@ class Exchange(Account):
 
     # Within
 
-    @property
-    def _doubled(self) -> bool:
-        return self.behaviour.duplicate_rows
-
-    def _order_rows(self) -> list[dict[str, Any]]:
-        return [dict(order.history[-1]) for order in self.book.values() if not self._hidden(order)]
-
-    def _keep_stale_rows(self, stale: bool) -> None:
-        with self.lock:
-            self.tick()
-            self._stale_rows = self._order_rows() if stale else []
-
-    def _hidden(self, order: Order) -> bool:
-        return time.monotonic() - order.placed_monotonic < self.behaviour.book_lag
-
-    def _order(self, order_id: str) -> Order:
-        order = self.book.get(order_id)
-        if order is None:
-            raise order_error("Couldn't find that `order_id`.")
-        return order
-
     def _visible(self, order_id: str) -> Order:
-        order = self._order(order_id)
-        if self._hidden(order):
+        order = self.order_of(order_id)
+        if self.hidden(order):
             raise order_error("Couldn't find that `order_id`.")
         return order
 
     def _changeable(self, variety: str, order_id: str, what: str) -> Order:
         if self.behaviour.ip_reject:
             raise permission_error(validation.ip_refusal(""))
-        order = self._order(order_id)
+        order = self.order_of(order_id)
         if variety != ("amo" if order.status in book.PARKED else "regular"):
             raise network_error("The order system did not answer in time.")
         if order.ended:
@@ -415,18 +305,6 @@ class Exchange(Account):
             raise input_error(f"An order can be cut into at most {MOST_SLICES} slices.")
         full, rest = divmod(quantity, most)
         return [most] * full + ([rest] if rest else [])
-
-    def _trigger(self, trigger_id: int) -> gtt.Trigger:
-        trigger = self.triggers.get(trigger_id)
-        if trigger is None:
-            raise input_error("Couldn't find that trigger.")
-        return trigger
-
-    def _active_trigger(self, trigger_id: int) -> gtt.Trigger:
-        trigger = self._trigger(trigger_id)
-        if trigger.status != gtt.ACTIVE:
-            raise input_error(f"The trigger is {trigger.status}; only active ones can be changed.")
-        return trigger
 
     def _estimates(self) -> views.Estimates:
         return views.Estimates(self.market, self.portfolio)

@@ -64,6 +64,11 @@ def accept_late(seconds: float) -> Fault:
     return Fault("accept_late", seconds)
 
 
+def answer_late(seconds: float) -> Fault:
+    """The request is taken at once; the right answer comes `seconds` later, after any postback."""
+    return Fault("answer_late", seconds)
+
+
 def lying_400() -> Fault:
     """The order is taken; the answer is a 400 that says to look into the order book."""
     return Fault("lying_400", status=400)
@@ -167,10 +172,11 @@ def refuse_connection(seconds: float) -> Fault:
 MAKERS: dict[str, Callable[..., Fault]] = {
     maker.__name__: maker
     for maker in (
-        accept_then_timeout, timeout_not_accepted, accept_late, lying_400, accept_then_status,
-        refuse_status, reset_before, reset_after_accept, cut_body, malformed, null_body, list_body,
-        no_order_id, empty_200, no_content_type, success_500, rate_limited, token_exception,
-        permission_ip, slow, redirect, duplicate_order, refuse_connection,
+        accept_then_timeout, timeout_not_accepted, accept_late, answer_late, lying_400,
+        accept_then_status, refuse_status, reset_before, reset_after_accept, cut_body,
+        malformed, null_body, list_body, no_order_id, empty_200, no_content_type, success_500,
+        rate_limited, token_exception, permission_ip, slow, redirect, duplicate_order,
+        refuse_connection,
     )
 }  # fmt: skip
 

@@ -165,8 +165,14 @@ class KiteHandler(BaseHTTPRequestHandler):
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not self.simulator.stopping.is_set():
             readable, _, _ = select.select([self.connection], [], [], min(left, 0.05))
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            if readable and self._hung_up():
                 return
+
+    def _hung_up(self) -> bool:
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except ConnectionError:
+            return True
 
     def _send_head(self, response: Response) -> None:
         self.send_response_only(response.status)

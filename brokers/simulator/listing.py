@@ -6,7 +6,7 @@ last one) and move to the trading day before a holiday. Prices are invented.
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -49,10 +49,10 @@ class Instrument:
     expiry: date | None = None
     strike: Decimal = Decimal(0)
     fno: bool = False
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.exchange}:{self.tradingsymbol}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.exchange}:{self.tradingsymbol}")
 
     @property
     def token(self) -> int:
@@ -316,9 +316,4 @@ def _with_tokens(rows: Iterable[Instrument]) -> Iterator[Instrument]:
             while token in taken:
                 token += 1
             taken.add(token)
-        yield _replace_token(row, token)
-
-
-def _replace_token(row: Instrument, token: int) -> Instrument:
-    values = {name: getattr(row, name) for name in Instrument.__slots__}
-    return Instrument(**{**values, "exchange_token": token})
+        yield replace(row, exchange_token=token)

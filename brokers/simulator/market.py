@@ -120,9 +120,12 @@ class Market:
         ticker.trade(price, instrument.lot_size * 10, at)
         ticker.set_count += 1
 
-    def set_circuit(self, instrument: Instrument, lower: Decimal, upper: Decimal) -> None:
-        ticker = self.ticker(instrument)
-        ticker.lower, ticker.upper = lower, upper
+    def set_range(self, key: str, limits: tuple[Decimal, Decimal] | None) -> None:
+        """The daily range of an instrument; None: as it follows from the previous close."""
+        instrument = self.listing.find(key)
+        if instrument is not None:
+            ticker = self.ticker(instrument)
+            ticker.lower, ticker.upper = limits or daily_range(instrument, ticker.close)
 
     def new_day(self, day: date, at: datetime) -> None:
         """Yesterday's last prices become the previous closes; contracts expire and are listed."""

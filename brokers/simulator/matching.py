@@ -167,9 +167,7 @@ class Matcher:
         elif status == book.CANCELLED:
             self._finish_cancel(order, at)
         elif status == book.MODIFIED:
-            self._adopt_terms(order)
-            order.move(status, at)
-            self._report(order, update=True)
+            self._finish_modify(order, at)
         else:
             order.move(status, at)
 
@@ -199,13 +197,23 @@ class Matcher:
         order.terms.price = min(max(edge, ticker.lower), ticker.upper)
         order.terms.order_type = "LIMIT"
         order.from_market = True
-        order.extra_tags = ["mktp", f"mktp:{percent:.2f}"]
+        others = [tag for tag in order.extra_tags if not tag.startswith("mktp")]
+        order.extra_tags = [*others, "mktp", f"mktp:{percent:.2f}"]
 
     def _adopt_terms(self, order: Order) -> None:
         if order.wanted is not None:
             order.terms, order.wanted = order.wanted, None
             order.fresh = True
             order.from_market = order.terms.order_type == "MARKET"
+
+    def _finish_modify(self, order: Order, at: datetime) -> None:
+        if order.wanted is not None and order.wanted.quantity <= order.filled:
+            order.wanted = None
+            order.move(book.NOT_MODIFIED, at)
+            return
+        self._adopt_terms(order)
+        order.move(book.MODIFIED, at)
+        self._report(order, update=True)
 
     def _finish_cancel(self, order: Order, at: datetime) -> None:
         if order.fills_on_cancel:

@@ -63,7 +63,7 @@ class Scene:
 
 def play(fault: Fault, scene: Scene) -> str:
     """Play it to its end. What the caller saw: the HTTP status, "reset", "ended", "cut"."""
-    return _ACTS[fault.kind](fault, scene)
+    return ACTS[fault.kind](fault, scene)
 
 
 def _answer(scene: Scene, response: Response) -> str:
@@ -84,6 +84,12 @@ def _accept_late(fault: Fault, scene: Scene) -> str:
     scene.wire.end()
     scene.later(fault.seconds, scene.accept)
     return "ended"
+
+
+def _answer_late(fault: Fault, scene: Scene) -> str:
+    response = scene.accept()
+    scene.wire.hold(fault.seconds)
+    return _answer(scene, response)
 
 
 def _lying_400(_: Fault, scene: Scene) -> str:
@@ -174,10 +180,11 @@ def _refuse_connection(fault: Fault, scene: Scene) -> str:
     return "ended"
 
 
-_ACTS: dict[str, Callable[[Fault, Scene], str]] = {
+ACTS: dict[str, Callable[[Fault, Scene], str]] = {
     "accept_then_timeout": _end_silently,
     "timeout_not_accepted": _end_silently,
     "accept_late": _accept_late,
+    "answer_late": _answer_late,
     "lying_400": _lying_400,
     "accept_then_status": _status,
     "refuse_status": _status,

@@ -32,6 +32,9 @@ def moments(since: datetime, until: datetime) -> Iterator[datetime]:
     """Where to stop on the way from `since` to `until`: about every second, in at most a few
     hundred steps, and at every hour that matters. Ends with `until`."""
     elapsed = (until - since).total_seconds()
+    if elapsed <= 1:
+        yield until
+        return
     count = min(max(int(elapsed), 1), _MOST_STEPS)
     stops = {since + timedelta(seconds=elapsed * step / count) for step in range(1, count)}
     day = since.date()

@@ -28,10 +28,12 @@ FIRST_USER = "SIM001"
 SECOND_USER = "SIM002"
 REDIRECT_URL = "http://127.0.0.1:8000/brokers/zerodha/callback/"
 HEARTBEAT_SECONDS = 0.1
+OWN_SOURCES = frozenset({"api", "gtt"})
 
 
 class KiteSimulator:
-    """A Kite Connect on a loopback port, with two users whose accounts are apart.
+    """A Kite Connect on a loopback port, with two users. Their accounts and their markets are
+    apart: prices start alike and drift apart where they move by themselves.
 
     `exchange` is the first user's; without one it is made from `speed`, `seed`, `always_open` and
     `frozen`. `faults`, `limits`, `sessions`, `journal`, `postbacks` are there for tests to use.
@@ -57,7 +59,13 @@ class KiteSimulator:
             exchange = Exchange(clock, seed=seed, user_id=FIRST_USER, always_open=always_open)
         self.exchange = exchange
         self.clock = exchange.clock
-        second = Exchange(self.clock, seed=seed, user_id=SECOND_USER, always_open=always_open)
+        second = Exchange(
+            self.clock,
+            seed=seed,
+            user_id=SECOND_USER,
+            prices_move=exchange.market.moving,
+            always_open=exchange.market.always_open,
+        )
         self.exchanges = {each.user_id: each for each in (exchange, second)}
         self.api_key = api_key
         self.redirect_url = redirect_url
@@ -175,7 +183,9 @@ class KiteSimulator:
                     log.exception("the exchange's clockwork stumbled")
 
     def _push(self, user_id: str, row: Mapping[str, Any]) -> None:
-        self.postbacks.push(row, user_id)
+        # An app hears of its own orders only.
+        if row["_source"] in OWN_SOURCES:
+            self.postbacks.push(row, user_id)
 
 
 class _Listener(ThreadingHTTPServer):

@@ -127,8 +127,10 @@ def check_quantity(
         )
 
 
-def check_price(instrument: Instrument, side: str, terms: Terms, market: Market) -> None:
-    """Tick size and daily range of price and trigger."""
+def check_price(
+    instrument: Instrument, side: str, terms: Terms, market: Market, *, fired: bool = False
+) -> None:
+    """Tick size and daily range of price and trigger; a trigger that `fired` is not looked at."""
     ticker = market.ticker(instrument)
     for value in (terms.price, terms.trigger_price):
         if value % instrument.tick_size:
@@ -138,7 +140,7 @@ def check_price(instrument: Instrument, side: str, terms: Terms, market: Market)
             )
     if terms.order_type in {"LIMIT", "SL"}:
         _check_range(terms.price, ticker.lower, ticker.upper)
-    if terms.order_type not in {"SL", "SL-M"}:
+    if fired or terms.order_type not in {"SL", "SL-M"}:
         return
     if side == "SELL" and terms.trigger_price < ticker.lower:
         raise input_error(

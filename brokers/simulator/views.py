@@ -61,7 +61,7 @@ def _levels(ticker: Ticker, direction: int) -> list[dict[str, Any]]:
     instrument = ticker.instrument
     rows = []
     for level in range(_LEVELS):
-        price = ticker.last + direction * level * instrument.tick_size
+        price = ticker.last + direction * (level + 1) * instrument.tick_size
         inside = ticker.lower <= price <= ticker.upper and not instrument.is_index
         quantity = instrument.lot_size * (level + 1) * 10 if inside else 0
         rows.append(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, TypeVar
 
 from brokers.errors import (
@@ -162,21 +162,11 @@ class ZerodhaBroker:
         with _readable("order book"):
             left_out: list[str] = []
             book = self._book(left_out)
-            reports = dict(book)
-            resting: list[OrderReport] = []
-            for row in rows_of(self._client.triggers(), "triggers"):
-                for report in _or_left_out(
-                    left_out,
-                    f"GTT {triggers.trigger_id_of(row)}",
-                    partial(triggers.trigger_reports, row, book, resting_only=True),
-                    [],
-                ):
-                    if report.order_id in reports:
-                        reports[report.order_id] = report
-                    else:
-                        resting.append(report)
+            legs = self._legs(book, left_out)
             self._say_unreadable(left_out)
-            return mapping.oldest_first([*reports.values(), *resting])
+            fired = {leg.order_id for leg in legs if leg.order_id}
+            others = [report for number, report in book.items() if number not in fired]
+            return mapping.oldest_first([*others, *legs])
 
     def order(self, order_id: str) -> OrderReport | None:
         """Raises OutcomeUnknown also for an order that is there and can't be read."""
@@ -190,7 +180,7 @@ class ZerodhaBroker:
             return report if report.tags else self._as_fired(report)
 
     def trigger(self, trigger_id: str) -> OrderReport | None:
-        """Of a two-leg GTT: the leg that fired, else the stop."""
+        """Of a two-leg GTT: the leg that fired, else the stop. `orders` shows both."""
         with _readable(f"GTT {trigger_id}"):
             data = self._client.trigger(trigger_id)
             if data is None:
@@ -203,7 +193,7 @@ class ZerodhaBroker:
                     trades = mapping.trades_by_order(self._client.order_trades(number))
                     known[number] = mapping.order_report(state, trades.get(number, ()))
             reports = triggers.trigger_reports(row, known)
-            return next((report for report in reports if report.order_id), reports[0])
+            return triggers.the_one_that_fired(reports)
 
     def find_by_tags(self, tags: Collection[str]) -> list[OrderReport]:
         """Kite keeps no tag with a GTT, nor with the order that it becomes."""
@@ -223,12 +213,8 @@ class ZerodhaBroker:
             left_out: list[str] = []
             found: list[BrokerPosition] = []
             for row in portfolio.position_rows(self._client.positions()):
-                position = _or_left_out(
-                    left_out,
-                    f"position {text(row, 'exchange')}:{text(row, 'tradingsymbol')}",
-                    partial(portfolio.position_of, row),
-                    None,
-                )
+                name = f"position {text(row, 'exchange')}:{text(row, 'tradingsymbol')}"
+                position = _or_left_out(left_out, name, partial(portfolio.position_of, row))
                 if position is not None:
                     found.append(position)
             self._say_unreadable(left_out)
@@ -333,12 +319,8 @@ class ZerodhaBroker:
         book: dict[str, OrderReport] = {}
         for row in rows:
             number = mapping.order_id_of(row)
-            report = _or_left_out(
-                left_out,
-                f"order {number}",
-                partial(mapping.order_report, row, trades.get(number, ())),
-                None,
-            )
+            read = partial(mapping.order_report, row, trades.get(number, ()))
+            report = _or_left_out(left_out, f"order {number}", read)
             if report is None and not wanted.isdisjoint(mapping.tags_of(row)):
                 raise OutcomeUnknown(f"{left_out[-1]}, and it carries a tag of ours.")
             if report is not None:
@@ -365,33 +347,38 @@ class ZerodhaBroker:
                 raise Refused(f"Order {order_id} is {raw}: it can't be {verb} any more.")
             return row
 
-    def _as_fired(self, report: OrderReport) -> OrderReport:
-        known: Mapping[str, OrderReport] = {report.order_id or "": report}
+    def _legs(self, book: Mapping[str, OrderReport], left_out: list[str]) -> list[OrderReport]:
+        """The legs of all triggers; those that fired as their orders in `book`."""
+        found: list[OrderReport] = []
         for row in rows_of(self._client.triggers(), "triggers"):
-            try:
-                legs = triggers.trigger_reports(row, known, resting_only=True)
-            except UnknownWord:
-                continue  # not one of ours, and told of by every read of the book
-            for leg in legs:
-                if leg.order_id == report.order_id:
-                    return leg
-        return report
+            read = partial(triggers.trigger_reports, row, book, resting_only=True)
+            found += _or_left_out(left_out, f"GTT {triggers.trigger_id_of(row)}", read) or []
+        return found
+
+    def _as_fired(self, report: OrderReport) -> OrderReport:
+        """`report` as the leg that it was, when a trigger says so."""
+        legs = self._legs({report.order_id or "": report}, [])
+        return next((leg for leg in legs if leg.order_id == report.order_id), report)
 
     def _say_unreadable(self, left_out: Iterable[str]) -> None:
-        told = set(self.unreadable)
         self.unreadable = tuple(left_out)
         for line in self.unreadable:
-            if line not in told:
-                logger.warning("left out: %s", line)
+            _warn_once(line)
 
 
-def _or_left_out(left_out: list[str], name: str, read: Callable[[], T], otherwise: T) -> T:
-    """What `read` gives; a row that has no counterpart here is noted and left out."""
+@lru_cache(maxsize=1000)
+def _warn_once(line: str) -> None:
+    """The book is read every few seconds, and says the same all day."""
+    logger.warning("left out: %s", line)
+
+
+def _or_left_out(left_out: list[str], name: str, read: Callable[[], T]) -> T | None:
+    """What `read` gives; None for a row that has no counterpart here, which is noted."""
     try:
         return read()
     except UnknownWord as error:
         left_out.append(f"{name} can't be read: {error}")
-        return otherwise
+        return None
 
 
 @contextmanager

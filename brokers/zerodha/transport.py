@@ -84,9 +84,10 @@ class Road(requests.Session):
         response = self._send(method, url, **asked)
         with response:
             body = _body(response, time.monotonic() + _BODY_PATIENCE * self._timeout)
-        self.status = response.status_code
         content_type = response.headers.get("content-type", "")
-        return Parsed(self.status, data_of(self.status, content_type, body))
+        data = data_of(response.status_code, content_type, body)
+        self.status = response.status_code
+        return Parsed(self.status, data)
 
     def lines(self, path: str, headers: dict[str, str]) -> Iterator[str]:
         """The lines of a text at `path`, as they arrive; raises as `request` does."""

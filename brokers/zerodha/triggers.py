@@ -29,7 +29,6 @@ from brokers.zerodha.rows import (
 from trading.domain.values import OrderType, Product, Side, Validity, Variety
 
 STOP: Final = 0
-TARGET: Final = 1
 _LEGS: Final = {"single": 1, "two-leg": 2}
 _STATUSES: Final = {
     "active": BrokerStatus.TRIGGER_ACTIVE,
@@ -91,6 +90,14 @@ def trigger_reports(
         else:
             found.append(report)
     return found
+
+
+def the_one_that_fired(legs: list[OrderReport]) -> OrderReport:
+    """Of a trigger's legs the one that became an order or failed to, else the stop."""
+    for leg in legs:
+        if leg.order_id or leg.status is BrokerStatus.REJECTED:
+            return leg
+    return legs[STOP]
 
 
 def trigger_terms(request: OrderRequest, last_price: Decimal) -> dict[str, Any]:

@@ -168,6 +168,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// What a person unfolded stays unfolded when its part of the page is renewed.
+let unfolded = [];
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+  if ("keepOpen" in target.dataset) unfolded = [...target.querySelectorAll("details[open]")].map(({ id }) => id);
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  for (const id of unfolded.splice(0)) document.getElementById(id)?.setAttribute("open", "");
+});
+
 // A pressed button goes with its old row. The focus stays in the row: in the first field of a form,
 // else on the order's link, where a second Enter decides nothing.
 document.addEventListener("htmx:afterSettle", ({ target: row }) => {

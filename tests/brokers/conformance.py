@@ -300,11 +300,11 @@ def test_a_position_takes_margin_and_gives_it_back(venue: Venue) -> None:
 
 
 def test_last_prices_has_what_is_known_and_nothing_else(venue: Venue) -> None:
-    venue.market.trade_at("1507.35")
+    venue.market.trade_at("1507.30")
     found = venue.broker.last_prices([KEY, OTHER])
     assert set(found) == {KEY}
     price, at = found[KEY]
-    assert price == Decimal("1507.35")
+    assert price == Decimal("1507.30")
     assert at.tzinfo is not None
 
 
@@ -372,4 +372,4 @@ def test_a_gtt_that_is_withdrawn_never_fires(venue: Venue) -> None:
 
 
 def gtt() -> OrderRequest:
-    return limit("1451", trigger_price=Decimal(1450), variety=Variety.GTT)
+    return limit("1451", trigger_price=Decimal(1450), variety=Variety.GTT, product=Product.CNC)

@@ -1,15 +1,20 @@
 """Connections: what the database enforces, what stays secret, who stands behind them."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db import connection as database
 from django.urls import reverse
 
-from brokers.errors import BrokerError, NotAvailable, NotSent, Refused
+from brokers.accounts import is_available
+from brokers.errors import BrokerError, NotAvailable, NotSent, Refused, SessionExpired
 from brokers.models import BrokerConnection, ConnectionKind, PaperAccount
 from brokers.paper.adapter import PaperBroker
 from brokers.registry import broker_for, capabilities_of
+from brokers.zerodha.adapter import ZerodhaBroker
+from sigmatrader import clock as the_clock
 from sigmatrader.crypto import CryptoError
 from tests.brokers.conformance import request
 from trading.domain.values import Side
@@ -119,10 +124,49 @@ def test_paper_stands_behind_a_paper_connection(connection):
     assert capabilities_of(connection).simulated
 
 
-def test_zerodha_says_that_it_is_not_available():
-    with pytest.raises(NotAvailable, match="Zerodha is not available in this version"):
+def logged_in(**fields):
+    """A Zerodha connection with a session that lasts for an hour."""
+    found = zerodha(
+        **fields, api_key="appkey", token_expires_at=the_clock.now() + timedelta(hours=1)
+    )
+    found.access_token = "token1234567890"
+    return found
+
+
+def test_zerodha_stands_behind_a_connection_that_is_logged_in():
+    broker = broker_for(logged_in())
+    assert isinstance(broker, ZerodhaBroker)
+    assert repr(broker) == "ZerodhaBroker('https://api.kite.trade')"
+    assert broker.capabilities == capabilities_of(zerodha())
+    assert broker.capabilities.sessions
+    assert not broker.capabilities.simulated
+    simulator = logged_in(kind="SIMULATOR", api_root="http://127.0.0.1:9000/")
+    assert "http://127.0.0.1:9000" in repr(broker_for(simulator))
+
+
+def test_nobody_is_asked_for_an_account_that_is_not_logged_in():
+    with pytest.raises(SessionExpired, match="log in first"):
         broker_for(zerodha())
-    assert not capabilities_of(zerodha()).simulated
+    expired = logged_in()
+    expired.token_expires_at = the_clock.now()
+    with pytest.raises(SessionExpired, match="has expired"):
+        broker_for(expired)
+    unreadable = logged_in()
+    unreadable.access_token_encrypted = "made with another key"
+    with pytest.raises(SessionExpired, match="ST_CRYPTO_KEYS"):
+        broker_for(unreadable)
+
+
+def test_a_token_is_never_taken_to_an_address_that_is_not_zerodhas():
+    with pytest.raises(Refused, match="API address"):
+        broker_for(logged_in(api_root="https://evil.example"))
+
+
+def test_whether_a_broker_is_available_needs_no_login():
+    assert is_available(zerodha())
+    assert not is_available(zerodha(broker_name="another"))
+    with pytest.raises(NotAvailable, match="another is not available"):
+        broker_for(zerodha(broker_name="another"))
 
 
 def test_capabilities_are_known_without_asking_anybody(connection, django_assert_num_queries):

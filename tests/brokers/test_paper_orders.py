@@ -143,6 +143,30 @@ def test_a_position_closed_yesterday_is_not_shown_today(broker, clock):
     assert broker.positions() == []
 
 
+def test_the_cost_of_an_order_is_the_margin_that_it_would_add(broker):
+    def cost(wanted: OrderRequest) -> Decimal:
+        found = broker.order_cost(wanted)
+        assert found.charges == 0
+        return found.required
+
+    assert cost(limit("1400", product=Product.CNC)) == 14000
+    assert cost(request()) == 3000
+    assert broker.orders() == []
+    placed(broker, request())
+    assert cost(request(Side.SELL)) == 0
+    assert cost(request(Side.SELL, 15)) == Decimal(1500)
+
+
+def test_a_cost_that_cannot_be_known_and_a_list_that_is_not_there_say_so(broker):
+    unseen = OrderRequest("SUNSEEN", "NSE", "NEVERSEEN", Side.BUY, 1)
+    with pytest.raises(NotSupported, match="No price is known"):
+        broker.order_cost(unseen)
+    with pytest.raises(Refused, match="quantity"):
+        broker.order_cost(request(quantity=0))
+    with pytest.raises(NotSupported, match="instrument list"):
+        broker.instruments()
+
+
 def test_the_multiplier_counts_in_funds_and_results(broker, market):
     market.trade_at("100", symbol="GOLD")
     for side, price in ((Side.BUY, "100"), (Side.SELL, "103")):

@@ -164,6 +164,7 @@ def test_every_code_can_be_reached():
         ),
         session_ok=False,
         unresolved_unknown=True,
+        market_refusal="NSE is closed.",
     )
     decision = evaluate(intent, snapshot, limits)
     nothing = evaluate(order(quantity=0), facts(), [])

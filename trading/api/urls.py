@@ -4,7 +4,16 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from trading.api.views import about, account, orders, positions, records, settings, zerodha
+from trading.api.views import (
+    about,
+    account,
+    instruments,
+    orders,
+    positions,
+    records,
+    settings,
+    zerodha,
+)
 
 _ID = r"(?P<pk>[0-9]+)"
 
@@ -34,6 +43,7 @@ urlpatterns = [
     _address(rf"orders/{_ID}/modify", orders.OrderModify.as_view(), "order-modify"),
     _address("alerts", records.AlertList.as_view(), "alerts"),
     _address(rf"alerts/{_ID}", records.AlertDetail.as_view(), "alert"),
+    _address("instruments", instruments.InstrumentList.as_view(), "instruments"),
     _address("positions", records.PositionList.as_view(), "positions"),
     _address("positions/exit", positions.PositionExit.as_view(), "positions-exit"),
     _address("positions/sync", account.PositionsSync.as_view(), "positions-sync"),

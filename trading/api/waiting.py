@@ -12,6 +12,7 @@ from trading.models import Order
 from trading.services import questions
 
 WAIT_SECONDS = 10.0
+ANSWER_SECONDS = 8.0
 _FIRST_PAUSE = 0.025
 _LONGEST_PAUSE = 0.1
 _PAPER_FILL_SECONDS = 0.3
@@ -44,7 +45,7 @@ def wait_for_answer(question: BrokerQuestion) -> BrokerQuestion:
     if not _waiting.acquire(blocking=False):
         return questions.wait(question, 0)
     try:
-        return questions.wait(question)
+        return questions.wait(question, ANSWER_SECONDS)
     finally:
         _waiting.release()
 

@@ -48,6 +48,7 @@ from trading.services import (
     legs,
     lifecycle,
     limiter,
+    market_data,
     triggers,
     updates,
 )
@@ -201,6 +202,8 @@ def look_again(claim: Claim) -> str | None:
 
 
 def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:
+    if broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET:
+        market_data.price_for_paper(claim.order)
     try:
         placed = broker.place(request_of(claim.order, claim.attempt))
         if not placed.order_id and not placed.trigger_id:

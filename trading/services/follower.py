@@ -15,7 +15,7 @@ from django.db.models import Max, Q
 
 from brokers.accounts import session_of
 from brokers.errors import BrokerError, RateLimited, SessionExpired
-from brokers.models import AccountState, BrokerConnection, BrokerQuestion
+from brokers.models import AccountState, BrokerConnection, BrokerQuestion, QuestionKind
 from brokers.port import Broker
 from brokers.registry import broker_for
 from brokers.sessions import end_session
@@ -35,6 +35,8 @@ _IDLE_BOOK_ROUNDS = 5
 _POSITION_ROUNDS = 20
 _FUNDS_ROUNDS = 100
 _LONGEST_PAUSE_SECONDS = 60.0
+# The instrument list takes long: it has a thread of its own.
+_KINDS = [kind for kind in QuestionKind if kind is not QuestionKind.INSTRUMENTS]
 
 
 class Follower(threading.Thread):
@@ -111,8 +113,10 @@ class Follower(threading.Thread):
         if pending(connection).exists():
             send_cancels(connection, broker, self._memory.cancels)
         reconcile.send_modifications(connection, broker)
-        if BrokerQuestion.objects.filter(connection=connection, answered_at=None).exists():
-            questions.answer_open(connection, broker)
+        if BrokerQuestion.objects.filter(
+            connection=connection, answered_at=None, kind__in=_KINDS
+        ).exists():
+            questions.answer_open(connection, broker, kinds=_KINDS)
         if self._due("book", 1 if self._is_busy(connection) else _IDLE_BOOK_ROUNDS):
             reconcile.take_in(connection, broker, read(broker), self._memory)
         filled = self._newest_fill(connection)

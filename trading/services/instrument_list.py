@@ -30,7 +30,7 @@ from sigmatrader.db import write_transaction
 from trading.domain.session import IST, session_on, trading_day
 from trading.domain.symbols import INDEX_SEGMENT, search_key
 from trading.models import Instrument, InstrumentLoad
-from trading.services.errors import Conflict
+from trading.services.errors import Conflict, ServiceError
 
 DUE_AT = time(8, 30)  # IST, when the broker's list of the day is out
 TRY_AGAIN_AFTER = timedelta(minutes=5)
@@ -135,7 +135,8 @@ def load(
                 _write(spool, record.listed_on)
                 _remove_unseen(record.listed_on)
     except BaseException as error:
-        record.error = str(error) if isinstance(error, BrokerError) else type(error).__name__
+        told = isinstance(error, BrokerError | ServiceError)
+        record.error = str(error) if told else type(error).__name__
         raise
     finally:
         record.finished_at = clock.now()

@@ -258,10 +258,8 @@ def _continuous(
             "Send the contract's own symbol today."
         )
     if contract.position > len(futures):
-        return (
-            f"{contract} is not listed: {contract.root} has {len(futures)} futures, "
-            f"the last is {futures[-1].tradingsymbol}."
-        )
+        last = futures[-1].tradingsymbol
+        return f"{contract} is not listed: the last future of {contract.root} is {last}."
     return [futures[contract.position - 1]]
 
 
@@ -341,6 +339,7 @@ def _one_of(rows: list[Instrument]) -> str:
     return " or ".join(_names(rows))
 
 
-def _may_be(rows: list[Instrument]) -> str:
+def _may_be(found: list[Instrument]) -> str:
+    rows = sorted(found, key=lambda row: (row.expiry or date.min, row.tradingsymbol))
     more = ", among others" if len(rows) > _MOST_NAMED else ""
     return f"may be {_one_of(rows)}{more}. {_ADD_OVERRIDE}"

@@ -56,6 +56,7 @@ REPEAT_AFTER: Final = timedelta(seconds=30)
 FRESH: Final = timedelta(seconds=2)
 PATIENCE_SECONDS: Final = 1.2
 _PAUSE: Final = timedelta(seconds=10)
+_FAR: Final = 2 * _PAUSE  # a turn beyond this is of a clock that was set back since
 _RATE_PAUSE: Final = timedelta(seconds=3)
 _POLL_SECONDS: Final = 0.025
 _PERIOD: Final = "quote"  # beside the limiter's own periods
@@ -88,8 +89,11 @@ def refresh(now: datetime) -> int:
     keys = _wanted(source)
     if not keys or not _take_turn(source, now):
         return 0
+    broker = _broker(source)
+    if broker is None:
+        return 0
     try:
-        found = broker_for(source).last_prices(_oldest_first(keys))
+        found = broker.last_prices(_oldest_first(keys))
     except BrokerError as error:
         _note_failure(source, error)
         return 0
@@ -194,8 +198,10 @@ def _ask_within(
     seconds: float, source: BrokerConnection, keys: Collection[InstrumentKey], first: InstrumentKey
 ) -> None:
     """One request that is given up after `seconds`; its answer is kept."""
+    broker = _broker(source)
+    if broker is None:
+        return
     try:
-        broker = broker_for(source)
         asked = _calls.submit(_last_prices, broker, _oldest_first(keys, first))
         _keep(source, asked.result(timeout=seconds))
     except TookTooLong:
@@ -203,6 +209,15 @@ def _ask_within(
         _pause(source, _PAUSE)
     except BrokerError as error:
         _note_failure(source, error)
+
+
+def _broker(source: BrokerConnection) -> Broker | None:
+    try:
+        return broker_for(source)
+    except BrokerError as error:
+        logger.warning("%s can't be asked for prices: %s", source.name, error.message)
+        _pause(source, _PAUSE)
+        return None
 
 
 def _last_prices(broker: Broker, keys: list[InstrumentKey]) -> Prices:
@@ -284,7 +299,7 @@ def _turn_of(source: BrokerConnection) -> datetime | None:
 
 def _seconds_until_turn(source: BrokerConnection, now: datetime) -> float:
     last = _turn_of(source)
-    if last is None or last > now + _PAUSE:
+    if last is None or last > now + _FAR:
         return 0.0
     return max((last + TURN - now).total_seconds(), 0.0)
 
@@ -293,8 +308,7 @@ def _take_turn(source: BrokerConnection, now: datetime) -> bool:
     """Whether the account may be asked now; of several workers one is told so."""
     if _seconds_until_turn(source, now) > 0:
         return False
-    # A moment further off than any pause is of a clock that was set back since.
-    due = Q(window_start__lte=now - TURN) | Q(window_start__gt=now + _PAUSE)
+    due = Q(window_start__lte=now - TURN) | Q(window_start__gt=now + _FAR)
     rows = RateWindow.objects.filter(connection=source, period=_PERIOD)
     with write_transaction():
         if rows.filter(due).update(window_start=now):

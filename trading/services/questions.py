@@ -210,7 +210,8 @@ def _find_out(question: BrokerQuestion, connection: BrokerConnection, broker: Br
         answer = _ANSWERS[QuestionKind(question.kind)](connection, broker, question.params)
         return _Outcome(answer=answer)
     except BrokerError as error:
-        if isinstance(error, SessionExpired):
+        # Reconciliation ends a session itself, when it was the broker who said so.
+        if isinstance(error, SessionExpired) and question.kind != QuestionKind.SYNC_ORDERS:
             end_session(connection, error.message)
         return _outcome_of(error)
     except ServiceError as error:

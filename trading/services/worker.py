@@ -16,16 +16,25 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.db.models import QuerySet
 
-from brokers.accounts import is_available
+from brokers.accounts import is_available, session_of
 from brokers.errors import BrokerError
-from brokers.models import BrokerConnection, BrokerQuestion
+from brokers.models import BrokerConnection, BrokerQuestion, QuestionKind
 from brokers.registry import broker_for, capabilities_of
 from brokers.retention import forget_old_prices
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status
 from trading.models import IdempotentRequest, IntakeCounter, Order, WorkerHeartbeat
-from trading.services import ledger, limiter, questions, queue, reconcile, recovery
+from trading.services import (
+    instrument_list,
+    ledger,
+    limiter,
+    market_data,
+    questions,
+    queue,
+    reconcile,
+    recovery,
+)
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import Conflict
@@ -39,6 +48,8 @@ SLOTS_PER_ACCOUNT = 3
 _HEARTBEAT_SECONDS = 2.0
 _PAPER_SECONDS = 0.25  # without a wake-up; new prices ring the bell
 _HOUSEKEEPING_SECONDS = 5.0
+_PRICES_SECONDS = 1.0
+_INSTRUMENTS_SECONDS = 2.0
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
 
 
@@ -79,6 +90,7 @@ class Worker:
         self._slots = Slots(SLOTS_PER_ACCOUNT)
         self._sender_count = senders
         self._senders: list[threading.Thread] = []
+        self._helpers: list[threading.Thread] = []
 
     def run(self) -> None:
         """Recover first, then send and reconcile until asked to stop."""
@@ -89,6 +101,7 @@ class Worker:
             self._beat()
             self._recover()
             self._start_senders()
+            self._start_helpers()
             logger.info("worker %s is ready", self.worker_id)
             self._main_loop(doorbell)
         finally:
@@ -123,6 +136,38 @@ class Worker:
             if capabilities_of(account).sessions and not (follower and follower.is_alive()):
                 self._followers[account.pk] = Follower(account.pk, self.worker_id, self._stopping)
                 self._followers[account.pk].start()
+
+    def _start_helpers(self) -> None:
+        """Reads that may take their time, each in a thread of its own."""
+        for name, step, seconds in (
+            ("live-prices", self._refresh_prices, _PRICES_SECONDS),
+            ("instrument-list", self._load_instruments, _INSTRUMENTS_SECONDS),
+        ):
+            thread = threading.Thread(
+                target=self._repeat, args=(step, seconds), name=name, daemon=True
+            )
+            thread.start()
+            self._helpers.append(thread)
+
+    def _repeat(self, step: Callable[[], object], seconds: float) -> None:
+        while not self._stopping.is_set():
+            self._guarded(step)
+            close_old_connections()
+            self._stopping.wait(seconds)
+        connections.close_all()
+
+    def _refresh_prices(self) -> None:
+        market_data.refresh(clock.now())
+
+    def _load_instruments(self) -> None:
+        """The day's list, once, from the first account that is logged in; on demand at once."""
+        for account in self._accounts():
+            if not (capabilities_of(account).sessions and session_of(account).connected):
+                continue
+            broker = broker_for(account)
+            questions.answer_open(account, broker, kinds=[QuestionKind.INSTRUMENTS])
+            if instrument_list.is_due(clock.now()):
+                instrument_list.load(broker.instruments(), account, clock.now())
 
     def _main_loop(self, doorbell: Doorbell) -> None:
         poll = settings.ST.WORKER_POLL_MS / 1000
@@ -248,7 +293,7 @@ class Worker:
         deadline = time.monotonic() + settings.ST.lease_seconds
         for follower in self._followers.values():
             follower.wake()
-        threads = [*self._senders, *self._followers.values()]
+        threads = [*self._senders, *self._followers.values(), *self._helpers]
         for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))
         still = [thread.name for thread in threads if thread.is_alive()]

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from brokers.models import BrokerConnection
 from risk.engine.denials import Code
 from trading.domain.order import Status
-from trading.domain.values import Side
+from trading.domain.values import Origin, Side, Variety
 from trading.models import Order
 from trading.templatetags.money import NOTHING, pnl, pnl_class, price
 
@@ -40,6 +41,7 @@ _TONES: dict[str, str] = {
     "ACTIVE": "done",
     "REDUCING": "wait",
     "HALTED": "alarm",
+    "FIRED": "work",
 }
 _MEANINGS: dict[str, str] = {
     Status.WAITING: "In the queue: a person decides.",
@@ -94,11 +96,30 @@ def money_badge(simulated: bool) -> SafeString:
 
 
 @register.filter
+def account_badge(connection: BrokerConnection) -> SafeString:
+    """PAPER, LIVE or SIMULATOR: what an order of the account moves."""
+    kind = connection.kind
+    return format_html('<span class="money money-{}">{}</span>', kind.lower(), kind)
+
+
+@register.filter
 def order_words(order: Order) -> str:
-    """The order's kind in a trader's words: LIMIT GTT · MIS · IOC."""
-    kind = f"{order.order_type} GTT" if order.gtt else order.order_type
+    """The order's kind in a trader's words: LIMIT · MIS · IOC."""
     validity = "" if order.validity == "DAY" else f" · {order.validity}"
-    return f"{kind} · {order.product}{validity}"
+    return f"{order.order_type} · {order.product}{validity}"
+
+
+@register.filter
+def order_marks(order: Order) -> SafeString:
+    """What is out of the ordinary about an order: EXTERNAL, AMO, GTT."""
+    marks = []
+    if order.origin == Origin.EXTERNAL:
+        marks.append(("external", "Placed outside SigmaTrader.", "EXTERNAL"))
+    if order.variety == Variety.AMO:
+        marks.append(("amo", "After-market order: the broker holds it for the next open.", "AMO"))
+    if order.gtt:
+        marks.append(("gtt", "Rests at the broker until its trigger price is reached.", "GTT"))
+    return format_html_join(" ", '<span class="tag tag-{}" title="{}">{}</span>', marks)
 
 
 @register.filter

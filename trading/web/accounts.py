@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.urls import reverse
 from brokers.models import AccountState, BrokerConnection, BrokerName, ConnectionKind
 from sigmatrader import clock
 from trading import selectors
-from trading.domain.session import session_on
+from trading.domain.session import Session, session_on
 from trading.domain.values import ExecutionTarget
 from trading.models import Strategy
 from trading.selectors import Account
@@ -21,6 +21,7 @@ from trading.services.connections import default_connection
 # Long enough before the first exchange opens, and after every session has died.
 _REMIND_FROM: Final = time(8, 0)
 _REMIND_FOR: Final = ("NSE", "MCX")
+_LONGEST_SESSION: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,13 @@ class Card:
     @property
     def connection(self) -> BrokerConnection:
         return self.account.connection
+
+    @property
+    def life_left(self) -> int:
+        """Of a session's longest life, a day: 0 to 100."""
+        expires = self.account.expires_at
+        left = (expires - clock.now()) / _LONGEST_SESSION if expires else 0.0
+        return round(100 * min(max(left, 0.0), 1.0))
 
     @property
     def has_credentials(self) -> bool:
@@ -125,22 +133,19 @@ class LoginDue:
     connection_id: int
     name: str
     opens_at: datetime
-
-    @property
-    def open(self) -> bool:
-        return self.opens_at <= clock.now()
+    open: bool
 
 
 def logins_due(accounts: Iterable[Account], now: datetime) -> tuple[LoginDue, ...]:
     """Accounts of enabled strategies without a session that reaches the day's trading.
 
-    Only from 08:00 IST on days on which an exchange trades: before that every session has
-    just died, as it does each morning.
+    Only from 08:00 IST until the last exchange closes: before that every session has just
+    died, as it does each morning.
     """
-    opens_at = _first_opening(now)
-    if opens_at is None:
+    hours = _hours_ahead(now)
+    if hours is None:
         return ()
-    until = max(now, opens_at)
+    until = max(now, hours.opens_at)
     lacking = [
         account.connection
         for account in accounts
@@ -153,17 +158,22 @@ def logins_due(accounts: Iterable[Account], now: datetime) -> tuple[LoginDue, ..
         return ()
     users = _strategies_by_account()
     return tuple(
-        LoginDue(connection.pk, connection.name, opens_at)
+        LoginDue(connection.pk, connection.name, hours.opens_at, hours.opens_at <= now)
         for connection in lacking
         if connection.is_default
         or any(strategy.enabled for strategy in users.get(connection.pk, ()))
     )
 
 
-def _first_opening(now: datetime) -> datetime | None:
-    """When the first exchange opens today; None before 08:00 and when none does."""
+def _hours_ahead(now: datetime) -> Session | None:
+    """From today's first opening to its last closing; None before 08:00, after, and without."""
     local = now.astimezone(clock.IST)
     if local.time() < _REMIND_FROM:
         return None
-    sessions = [session_on(exchange, local.date()) for exchange in _REMIND_FOR]
-    return min((session.opens_at for session in sessions if session is not None), default=None)
+    sessions = [found for name in _REMIND_FOR if (found := session_on(name, local.date()))]
+    if not sessions or now >= max(session.closes_at for session in sessions):
+        return None
+    return Session(
+        min(session.opens_at for session in sessions),
+        max(session.closes_at for session in sessions),
+    )

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from brokers.models import ConnectionKind
+from brokers.models import BrokerConnection, ConnectionKind
 from risk import policy
 from risk.policy import CurrentState
 from sigmatrader import clock
@@ -53,7 +53,6 @@ class Desk:
     waiting: int
     unknown: int
     working: int
-    simulator: bool  # a simulator's account is switched on
     logins: tuple[LoginDue, ...]
 
     @property
@@ -89,13 +88,15 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     build: Callable[[], Desk] = current_desk
     return {
         "desk": SimpleLazyObject(build),
-        "simulator": SimpleLazyObject(_has_simulator),
+        "simulators": SimpleLazyObject(_simulators),
         "version": settings.VERSION,
     }
 
 
-def _has_simulator() -> bool:
-    return ConnectionKind.SIMULATOR in selectors.kinds_in_use()
+def _simulators() -> list[str]:
+    """The names of the accounts that trade at a pretended exchange."""
+    rows = BrokerConnection.objects.filter(kind=ConnectionKind.SIMULATOR, enabled=True)
+    return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def current_desk() -> Desk:
@@ -109,7 +110,6 @@ def current_desk() -> Desk:
         state=first,
         narrower=tuple(one for one in others if one.state is not TradingStateName.ACTIVE),
         broker=_broker(accounts, now),
-        simulator=ConnectionKind.SIMULATOR in kinds,
         logins=logins_due(accounts, now),
         market=market_text(now),
         waiting=Order.objects.filter(status=Status.WAITING).count(),

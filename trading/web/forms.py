@@ -1,5 +1,6 @@
 """What a person may type into the pages, and how it is read."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -22,6 +23,7 @@ from trading.domain.values import (
 )
 from trading.models import Alert, Order, Strategy
 from trading.services.queue import EDITABLE, MAX_PRICE, MAX_QUANTITY, MODIFIABLE
+from trading.web.widgets import SymbolInput
 
 OPEN = "OPEN"
 LONGEST_USER_NAME = 150
@@ -162,10 +164,38 @@ class ResolveForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
+    candidate = forms.ChoiceField(
+        label="Which of the broker's orders is it?",
+        required=False,
+        help_text="Orders of that day and instrument that no other order here is.",
+    )
     broker_order_id = forms.CharField(
-        label="Broker order id (when placed)", required=False, max_length=64
+        label="Or its id at the broker, when it is not in the list", required=False, max_length=64
     )
     reason = forms.CharField(label="How do you know?", max_length=500)
+
+    def __init__(self, data: Any = None, *, candidates: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(data)
+        found = list(candidates)
+        if not found:
+            del self.fields["candidate"]
+            self.fields["broker_order_id"].label = "Broker order id (when placed)"
+            return
+        self.fields["candidate"].choices = [  # type: ignore[attr-defined]
+            ("", "None of these"),
+            *found,
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """With the chosen id in `broker_order_id`."""
+        values = super().clean() or {}
+        chosen, typed = values.pop("candidate", ""), values.get("broker_order_id", "").strip()
+        if chosen and typed and chosen != typed:
+            self.add_error("broker_order_id", f"You chose {chosen} above: leave this empty.")
+        elif chosen and values.get("outcome") == "NOT_PLACED":
+            self.add_error("candidate", "You say it was not placed: choose “None of these”.")
+        values["broker_order_id"] = chosen or typed
+        return values
 
 
 class StateForm(forms.Form):
@@ -261,10 +291,14 @@ class OrderFilter(_FilterForm):
         choices=[("", "Every status"), (OPEN, "Not ended"), *_any(Status, "")[1:]]
     )
     strategy = forms.ChoiceField()
-    symbol = forms.CharField(max_length=128)
+    symbol = forms.CharField(max_length=128, widget=SymbolInput)
     side = forms.ChoiceField(choices=_any(Side, "Buy and sell"))
     mode = forms.ChoiceField(choices=_any(Mode, "Manual and auto"))
     money = forms.ChoiceField(label="Account", choices=MONEY_CHOICES)
+    origin = forms.ChoiceField(
+        label="Placed",
+        choices=[("", "By anybody"), ("ours", "By SigmaTrader"), ("external", "Outside")],
+    )
     from_day = _day("From")
     to_day = _day("To")
     q = forms.CharField(label="Search", max_length=128)
@@ -272,8 +306,13 @@ class OrderFilter(_FilterForm):
     @property
     def more_in_use(self) -> bool:
         """Whether a filter is set, or wrong, that a small screen folds away."""
-        folded = ("symbol", "side", "mode", "money", "from_day", "to_day")
+        folded = ("symbol", "side", "mode", "money", "origin", "from_day", "to_day")
         return any(self.value(name) or name in self.errors for name in folded)
+
+    @property
+    def external(self) -> bool | None:
+        """Whether orders placed outside are wanted, or only those; None for all."""
+        return {"external": True, "ours": False}.get(self.value("origin") or "")
 
 
 class AlertFilter(_FilterForm):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from brokers.models import BrokerQuestion
 from risk.engine.denials import Verdict
 from risk.engine.evaluate import Decision
 from trading import selectors
@@ -13,7 +14,10 @@ from trading.domain.order import ENDED, IN_FLIGHT, Status
 from trading.domain.values import OrderType
 from trading.models import Order
 from trading.services import queue
+from trading.templatetags.money import rupees
 from trading.web.forms import EditForm
+
+COST_LOOKS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +123,35 @@ def rows_of(orders: Iterable[Order], forms: dict[int, EditForm] | None = None) -
         )
         for order in found
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an order would take, as far as the broker has answered. `looks`: how often we looked."""
+
+    order: Order
+    question: BrokerQuestion | None = None
+    looks: int = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is worth another look in a moment."""
+        asked = self.question is not None and self.question.answered_at is None
+        return asked and self.looks < COST_LOOKS
+
+    @property
+    def known(self) -> bool:
+        return self.question is not None and self.question.answer is not None
+
+    @property
+    def text(self) -> str:
+        """The answer in words, or why there is none."""
+        if self.question is None:
+            return "Fill in the order: then the broker can say."
+        if self.pending:
+            return "Asking the broker …"
+        answer = self.question.answer
+        if answer is not None:
+            required, charges = rupees(answer["required"]), rupees(answer["charges"])
+            return f"{required} margin or cash, and {charges} charges, says the broker."
+        return self.question.error or "The worker has not answered yet."

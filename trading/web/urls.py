@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from trading.web.views import dashboard, desk, orders, queue, records, risk, settings
+from trading.web.views import (
+    dashboard,
+    desk,
+    instruments,
+    orders,
+    positions,
+    queue,
+    records,
+    risk,
+    settings,
+)
 
 urlpatterns = [
     path("", dashboard.page, name="dashboard"),
@@ -21,7 +31,13 @@ urlpatterns = [
     path("orders/<int:order_id>/resolve/", orders.resolve, name="order_resolve"),
     path("orders/<int:order_id>/modify/", orders.modify, name="order_modify"),
     path("alerts/", records.alerts, name="alerts"),
-    path("positions/", records.positions, name="positions"),
+    path("instruments/search/", instruments.suggestions, name="instrument_search"),
+    path("orders/<int:order_id>/cost/", queue.cost, name="order_cost"),
+    path("positions/", positions.page, name="positions"),
+    path("positions/one/", positions.position, name="position"),
+    path("positions/exit/", positions.close, name="position_exit"),
+    path("positions/protect/", positions.protect, name="position_protect"),
+    path("positions/read/<int:connection_id>/", positions.read_again, name="positions_read"),
     path("analytics/", records.trades, name="analytics"),
     path("risk/", risk.page, name="risk"),
     path("risk/halt/", risk.halt, name="halt"),

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from brokers.models import BrokerConnection, ConnectionKind
 from sigmatrader.first_run import ADMIN_USER, FirstRun, prepare
 from trading.services import webhook_secrets
 
@@ -125,7 +126,7 @@ class Command(BaseCommand):
             f"    .venv/bin/python manage.py sendalert --sample entry{self._url_option(address)}",
             *self._curl(address),
             "",
-            "  Paper account only: nothing is sent to a real broker."
+            f"  {_whose_money()}"
             + ("" if with_worker else "  No worker: queued orders wait."),
             "  Ctrl-C stops everything.",
             "",
@@ -158,3 +159,13 @@ class Command(BaseCommand):
             f"'s/^ST_TRADINGVIEW_WEBHOOK_SECRET=//p' {shlex.quote(str(secrets_file))})\" \\",
             f"      -d '{json.dumps(body)}'",
         ]
+
+
+def _whose_money() -> str:
+    """Where orders can go, in one sentence."""
+    kinds = BrokerConnection.objects.filter(enabled=True).values_list("kind", flat=True)
+    if ConnectionKind.LIVE in kinds:
+        return "A live account is connected: LIVE strategies move real money."
+    if ConnectionKind.SIMULATOR in kinds:
+        return "Paper and simulator accounts only: nothing is sent to a real broker."
+    return "Paper account only: nothing is sent to a real broker."

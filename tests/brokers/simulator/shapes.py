@@ -217,9 +217,13 @@ ORDER_MARGIN = {
     "charges": CHARGES,
     "total": NUMBER,
 }
+_MARGIN_SUM = {
+    **{name: shape for name, shape in ORDER_MARGIN.items() if name != "charges"},
+    Optional("charges"): CHARGES,
+}
 BASKET = {
-    "initial": ORDER_MARGIN,
-    "final": ORDER_MARGIN,
+    "initial": _MARGIN_SUM,
+    "final": _MARGIN_SUM,
     "orders": [ORDER_MARGIN],
     "charges": CHARGES,
 }

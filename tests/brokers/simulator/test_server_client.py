@@ -74,7 +74,7 @@ def test_refusals_arrive_as_the_clients_exceptions(sim, client):
     assert refused.value.code == 400
     assert "market protection" in str(refused.value)
     with pytest.raises(KiteException) as refused:
-        client.place_order(**kite.an_order(quantity=90_000))
+        client.place_order(**kite.an_order(quantity=30_000))
     assert refused.value.code == 400
     assert "Insufficient funds" in str(refused.value)
     assert client.orders() == []

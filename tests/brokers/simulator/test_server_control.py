@@ -112,12 +112,21 @@ def test_both_users_trade_at_one_price(sim):
         assert client.ltp("NSE:INFY")["NSE:INFY"]["last_price"] == 1523.4
 
 
-def test_prices_of_both_users_are_the_same_by_themselves(sim):
-    sim.clock.freeze()
-    seen = []
-    for user_id in ("SIM001", "SIM002"):
-        seen.append(kite.logged_in(sim, user_id).ltp("NSE:INFY", "NSE:RELIANCE", "NSE:NIFTY 50"))
-    assert seen[0] == seen[1]
+def test_fills_shares_and_triggers_are_changed_from_outside(sim):
+    shares = {"exchange": "NSE", "tradingsymbol": "INFY", "quantity": 7, "average_price": "1450.5"}
+    assert ask(sim, "POST", "deposit", json=shares)[0] == 200
+    client = kite.logged_in(sim)
+    assert [(row["quantity"], row["average_price"]) for row in client.holdings()] == [(7, 1450.5)]
+    order_id = client.place_order(**kite.an_order(quantity=2))
+    wait_until(lambda: client.order_trades(order_id), "it fills")
+    revised = {"order_id": order_id, "average_price": "1501.25"}
+    assert ask(sim, "POST", "revise", json=revised)[0] == 200
+    assert client.order_history(order_id)[-1]["average_price"] == 1501.25
+    leg = {"transaction_type": "SELL", "quantity": 1, "order_type": "LIMIT", "product": "CNC"}
+    placed = client.place_gtt("single", "INFY", "NSE", [1400], 1500, [{**leg, "price": 1399}])
+    ending = {**placed, "status": "cancelled"}
+    assert ask(sim, "POST", "end-trigger", json=ending)[0] == 200
+    assert client.get_gtt(placed["trigger_id"])["status"] == "cancelled"
 
 
 def test_time_passes_when_nobody_asks():

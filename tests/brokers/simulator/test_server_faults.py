@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 import time
 from urllib.parse import urlencode, urlsplit
 
@@ -9,7 +10,6 @@ import pytest
 import requests
 
 from brokers.simulator import faults
-from brokers.simulator.faults import Fault, FaultPlan
 from tests.support import kite
 from tests.support.processes import wait_until
 
@@ -74,6 +74,7 @@ def _used_up(sim, caller):
     assert sim.faults.waiting() == {}
     if not sim.stopping.is_set():
         before = caller.placed()
+        caller.headers = kite.headers(sim)
         assert caller.place().status_code == 200
         assert caller.placed() == before + 1
 
@@ -115,7 +116,9 @@ def test_a_late_order_is_forgotten_when_the_simulator_stops(sim, caller):
         caller.place(timeout=IMPATIENT)
     wait_until(lambda: sim.journal.entries("place")[0].outcome == "ended", "the caller is gone")
     sim.stop()
-    assert not sim.stopping.wait(0) or caller.placed() == 0
+    names = "kitesim-later"
+    wait_until(lambda: names not in {one.name for one in threading.enumerate()}, "it is over")
+    assert caller.placed() == 0
 
 
 def test_lying_400(sim, caller):
@@ -167,7 +170,7 @@ def test_resets(sim, caller, fault, placed):
     sim.faults.script("place", fault)
     assert was_reset(caller.raw())
     assert caller.placed() == placed
-    assert sim.journal.entries("place")[0].outcome == "reset"
+    wait_until(lambda: sim.journal.entries("place")[0].outcome == "reset", "it is in the journal")
 
 
 def test_cut_body(sim, caller):
@@ -275,6 +278,17 @@ def test_slow(sim, caller):
     assert caller.placed() == 1
 
 
+def test_answer_late(sim, caller):
+    sim.faults.script("place", faults.answer_late(LONG))
+    with caller.raw() as connection:
+        wait_until(lambda: caller.placed() == 1, "the order is taken")
+        connection.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            connection.recv(1)
+    sim.faults.script("place", faults.answer_late(0.1))
+    assert caller.place().json()["data"]["order_id"]
+
+
 def test_slow_and_then_something_else(sim, caller):
     sim.faults.script("place", faults.slow(0.2, then=faults.refuse_status(502, "html")))
     started = time.monotonic()
@@ -346,7 +360,7 @@ def test_each_call_can_go_wrong_and_the_others_do_not(sim, call, act):
     from kiteconnect.exceptions import NetworkException
 
     client = kite.logged_in(sim)
-    order = client.place_order(**kite.an_order(order_type="LIMIT", price=1000))
+    order = client.place_order(**kite.an_order(order_type="LIMIT", price=1400))
     sim.faults.script(call, faults.refuse_status(503))
     if call != "any":
         assert client.margins("equity") if call != "margins" else client.profile()
@@ -358,11 +372,20 @@ def test_each_call_can_go_wrong_and_the_others_do_not(sim, call, act):
 
 def test_a_cancellation_can_be_taken_without_an_answer(sim):
     client = kite.logged_in(sim)
-    order = client.place_order(**kite.an_order(order_type="LIMIT", price=1000))
+    order = client.place_order(**kite.an_order(order_type="LIMIT", price=1400))
     sim.faults.script("cancel", faults.reset_after_accept())
     with pytest.raises(requests.ConnectionError):
         client.cancel_order("regular", order)
     wait_until(lambda: client.orders()[0]["status"] == "CANCELLED", "the order is cancelled")
+
+
+def test_a_reset_by_the_caller_disturbs_nobody(sim, caller):
+    sim.faults.script("place", faults.slow(0.1))
+    connection = caller.raw()
+    wait_until(lambda: sim.journal.count("place") == 1, "the order arrives")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    wait_until(lambda: caller.placed() == 1, "the order is taken all the same")
 
 
 def test_a_script_is_played_in_order_and_none_behaves(sim, caller):
@@ -378,76 +401,3 @@ def test_always_lasts_until_cleared(sim, caller):
     assert [caller.place().status_code for _ in range(3)] == [504] * 3
     sim.faults.clear("place")
     assert caller.place().status_code == 200
-
-
-def drawn(seed, count=200):
-    plan = FaultPlan()
-    plan.seeded(seed, {faults.lying_400(): 0.2, faults.reset_before(): 0.3}, ["place", "cancel"])
-    return [plan.take("place") for _ in range(count)]
-
-
-def test_chance_is_repeatable_and_keeps_its_probabilities(sim):
-    first = drawn(7)
-    assert first == drawn(7)
-    assert first != drawn(8)
-    kinds = [fault.kind if fault else "" for fault in first]
-    assert 20 <= kinds.count("lying_400") <= 60
-    assert 40 <= kinds.count("reset_before") <= 80
-
-
-def test_chance_touches_only_its_calls_and_a_script_comes_first():
-    plan = FaultPlan()
-    plan.seeded(1, {faults.reset_before(): 1.0}, ["place"])
-    plan.script("place", faults.lying_400())
-    assert plan.take("orders") is None
-    assert plan.take("place") == faults.lying_400()
-    assert plan.take("place") == faults.reset_before()
-    plan.clear()
-    assert plan.take("place") is None
-
-
-def test_mistakes_in_a_plan_are_named():
-    plan = FaultPlan()
-    with pytest.raises(ValueError, match="'plcae' is no call"):
-        plan.script("plcae", faults.lying_400())
-    with pytest.raises(ValueError, match="add up to more than 1"):
-        plan.seeded(1, {faults.lying_400(): 0.6, faults.reset_before(): 0.6})
-    with pytest.raises(ValueError, match="'nothing' is none of"):
-        faults.from_dict({"kind": "nothing"})
-    with pytest.raises(ValueError, match="slow: takes no speed"):
-        faults.from_dict({"kind": "slow", "seconds": 1, "speed": 2})
-    with pytest.raises(ValueError, match="slow"):
-        faults.from_dict({"kind": "slow"})
-    with pytest.raises(ValueError, match="body is one of"):
-        faults.from_dict({"kind": "refuse_status", "status": 500, "body": "xml"})
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        None,
-        faults.slow(2, then=faults.accept_then_status(502, "html")),
-        faults.malformed(accepted=False),
-        *(
-            make()
-            for make in faults.MAKERS.values()
-            if make
-            not in (
-                faults.accept_late, faults.accept_then_status, faults.refuse_status, faults.slow,
-                faults.redirect, faults.refuse_connection,
-            )
-        ),
-    ],
-    ids=lambda fault: fault.kind if fault else "none",
-)  # fmt: skip
-def test_a_fault_survives_its_json_form(fault: Fault | None):
-    assert faults.from_dict(fault.as_dict() if fault else None) == fault
-
-
-def test_a_reset_by_the_caller_disturbs_nobody(sim, caller):
-    sim.faults.script("place", faults.slow(0.1))
-    connection = caller.raw()
-    wait_until(lambda: sim.journal.count("place") == 1, "the order arrives")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-    wait_until(lambda: caller.placed() == 1, "the order is taken all the same")

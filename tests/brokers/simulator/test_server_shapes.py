@@ -19,7 +19,7 @@ class Raw:
     def __init__(self, sim):
         self.root = sim.root
         self.session = requests.Session()
-        self.session.headers |= kite.headers(sim)
+        self.session.headers.update(kite.headers(sim))
 
     def __call__(self, method, path, **more):
         answer = self.session.request(method, self.root + path, timeout=5, **more)
@@ -133,7 +133,7 @@ def test_holdings(sim, raw):
     raw.wait(raw.place(product="CNC"), "COMPLETE")
     sim.exchange.end_day()
     sim.clock.advance(timedelta(days=1).total_seconds())
-    raw.session.headers |= kite.headers(sim)
+    raw.session.headers.update(kite.headers(sim))
     body = raw("GET", "/portfolio/holdings")
     assert body["data"]
     assert differences(success([shapes.HOLDING]), body) == []

@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.owner.connections += 1
 
-    def _serve(self) -> None:
+    def do_GET(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         is_json = "json" in self.headers.get("Content-Type", "")
@@ -114,7 +114,14 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._reply(self.owner.answer(self.command, parts.path))
 
-    do_GET = do_POST = do_PUT = do_DELETE = _serve
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
 
     def _reply(self, answer: Answer) -> None:
         if answer.act == "silence":

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 from trading import selectors
 from trading.domain.order import ENDED, RETRYABLE, Status
 from trading.models import Order
-from trading.services import queue
+from trading.services import legs, queue
 from trading.services.errors import Conflict, ServiceError
+from trading.web.book_entries import candidates_of
 from trading.web.forms import OPEN, ModifyForm, OrderFilter, ResolveForm, add_service_errors
 from trading.web.rows import preview_of
 from trading.web.timeline import timeline_of
@@ -35,6 +36,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         side=form.value("side") or "",
         mode=form.value("mode") or "",
         simulated=form.simulated,
+        external=form.external,
         first_day=form.value("from_day"),
         last_day=form.value("to_day"),
         text=(form.value("q") or "").strip(),
@@ -69,10 +71,20 @@ def _context(order: Order, **forms: Any) -> dict[str, Any]:
         "ended": order.ended,
         "retryable": status in RETRYABLE,
         "restorable": status is Status.CANCELLED and order.never_sent,
-        "resolve_form": ResolveForm() if status is Status.UNKNOWN else None,
+        "resolve_form": _resolve_form(order) if status is Status.UNKNOWN else None,
+        "trigger": selectors.trigger_of(order),
+        "other_leg": legs.other_leg(order),
         "modify_form": ModifyForm.of(order) if modifiable else None,
         **forms,
     }
+
+
+def _resolve_form(order: Order, data: Any = None) -> ResolveForm:
+    found = candidates_of(order)
+    form = ResolveForm(data, candidates=[(one.broker_order_id, one.text) for one in found])
+    if order.gtt:
+        form.fields["broker_order_id"].label = "Trigger (GTT) id at the broker, when placed"
+    return form
 
 
 @require_safe
@@ -109,7 +121,7 @@ def retry(request: HttpRequest, order_id: int) -> HttpResponse:
 def resolve(request: HttpRequest, order_id: int) -> HttpResponse:
     """A person says what became of an order whose outcome is unknown."""
     order = order_or_404(order_id)
-    form = ResolveForm(request.POST)
+    form = _resolve_form(order, request.POST)
     if form.is_valid():
         try:
             queue.resolve(order, actor=actor(request), **form.cleaned_data)

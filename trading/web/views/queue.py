@@ -10,15 +10,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from brokers.models import BrokerQuestion, QuestionKind
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading import selectors
 from trading.domain.order import Status
 from trading.models import Order
-from trading.services import queue
+from trading.services import questions, queue
+from trading.services.cost import ask_cost
 from trading.services.errors import Conflict, ServiceError
 from trading.web.forms import EditForm
-from trading.web.rows import row_of, rows_of
+from trading.web.rows import COST_LOOKS, Cost, row_of, rows_of
 from trading.web.views.shared import (
     actor,
     back,
@@ -31,6 +33,7 @@ from trading.web.views.shared import (
 )
 
 CANCELLED_SHOWN = 10
+COST_SECONDS = 3.0  # a page without JavaScript waits so long for the broker's word
 
 
 def _lists(forms: dict[int, EditForm] | None = None) -> dict[str, Any]:
@@ -116,6 +119,40 @@ def edit(request: HttpRequest, order_id: int) -> HttpResponse:
             return _row(request, order_or_404(order_id), form)
         return _page(request, {order_id: form}, status=422)
     return _answer(request, order_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def cost(request: HttpRequest, order_id: int) -> HttpResponse:
+    """What the order would take as it is typed: asked by POST, looked for again by GET."""
+    order = order_or_404(order_id)
+    if request.method != "POST":
+        if not is_htmx(request):
+            return redirect(f"{reverse('queue')}?edit={order_id}#order-{order_id}")
+        asked = BrokerQuestion.objects.filter(
+            pk=number_in(request, "question"),
+            connection=order.connection,
+            kind=QuestionKind.ORDER_COST,
+        ).first()
+        looks = number_in(request, "looks") or COST_LOOKS
+        return _cost(request, Cost(order, asked, looks=looks))
+    form = EditForm.from_post(request.POST, order)
+    if form.is_valid():
+        try:
+            asked = ask_cost(order, form.changes, actor=actor(request))
+            if not is_htmx(request):
+                asked = questions.wait(asked, COST_SECONDS)
+                messages.info(request, Cost(order, asked, looks=COST_LOOKS).text)
+                return _page(request, {order_id: form})
+            return _cost(request, Cost(order, asked))
+        except (ServiceError, Busy) as error:
+            messages.error(request, str(error))
+    if is_htmx(request):
+        return _cost(request, Cost(order))
+    return _page(request, {order_id: form}, status=422)
+
+
+def _cost(request: HttpRequest, cost: Cost) -> HttpResponse:
+    return fragment(request, "trading/queue.html#cost", {"order": cost.order, "cost": cost})
 
 
 def _answer(request: HttpRequest, order_id: int) -> HttpResponse:

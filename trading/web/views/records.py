@@ -1,4 +1,4 @@
-"""What came in, what is held, what was earned."""
+"""What came in, and what was earned."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -32,23 +32,6 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "refused": selectors.refused_requests(today),
     }
     return render(request, "trading/alerts.html", context)
-
-
-@require_safe
-def positions(request: HttpRequest) -> HttpResponse:
-    """Net positions of every account, and those that were closed today."""
-    today = selectors.day_start(clock.now())
-    return render(
-        request,
-        "trading/positions.html",
-        {
-            "positions": selectors.open_positions(),
-            "flat": selectors.flat_positions(today),
-            "books": [
-                selectors.profit_and_loss(today, simulated=simulated) for simulated in (False, True)
-            ],
-        },
-    )
 
 
 @require_safe

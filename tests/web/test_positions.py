@@ -1,0 +1,340 @@
+"""Positions, holdings and funds on the page; closing and protecting from it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+from brokers.models import (
+    AccountHolding,
+    AccountPosition,
+    AccountState,
+    BrokerConnection,
+    BrokerQuestion,
+)
+from brokers.registry import capabilities_of
+from sigmatrader import clock
+from tests.factories import BrokerConnectionFactory, make_order
+from tests.web.conftest import HOSTILE, HX
+from trading.domain.order import Status
+from trading.models import Order, Position
+from trading.services import exits, halting
+
+pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+
+INFY = {"exchange": "NSE", "symbol": "INFY", "product": "MIS"}
+
+
+def text_of(response: Any) -> str:
+    return response.content.decode()
+
+
+def said(response: Any) -> str:
+    return " ".join(str(message) for message in get_messages(response.wsgi_request))
+
+
+def ours(account: BrokerConnection, qty: int = 40, **fields: Any) -> Position:
+    values = {
+        "connection": account,
+        **INFY,
+        "qty": qty,
+        "avg_price": Decimal(1500),
+        "last_price": Decimal(1510),
+        "pnl": Decimal(400),
+        "last_updated": clock.now(),
+    }
+    return Position.objects.create(**values | fields)
+
+
+@pytest.fixture
+def live(desk: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> BrokerConnection:
+    """A live account with 40 INFY of ours, 65 at the broker, shares and funds."""
+    monkeypatch.setattr("brokers.accounts.is_available", lambda connection: True)
+    account: BrokerConnection = BrokerConnectionFactory(name="family")
+    able = replace(capabilities_of(account), triggers=True, two_leg=True)
+    monkeypatch.setattr(exits, "capabilities_of", lambda connection: able)
+    now = clock.now() + timedelta(seconds=1)
+    ours(account)
+    AccountPosition.objects.create(
+        connection=account, exchange="NSE", tradingsymbol="INFY", product="MIS", quantity=65,
+        average_price=Decimal("1498.25"), last_price=Decimal(1512), day_pnl=Decimal("1234567.5"),
+        read_at=now,
+    )  # fmt: skip
+    AccountHolding.objects.create(
+        connection=account, exchange="NSE", tradingsymbol="TCS", quantity=12, t1_quantity=3,
+        average_price=Decimal(3800), last_price=Decimal(3900), read_at=now,
+    )  # fmt: skip
+    AccountState.objects.create(
+        connection=account, positions_read_at=now, holdings_read_at=now, funds_read_at=now,
+        available=Decimal("512345.60"), used=Decimal(2500), net=Decimal(514845),
+    )  # fmt: skip
+    return account
+
+
+def place(account: BrokerConnection, **fields: Any) -> dict[str, Any]:
+    return {"connection": account.pk, **INFY} | fields
+
+
+# -- what the page shows --------------------------------------------------------------------------
+
+
+def test_a_position_has_its_side_profit_and_a_way_out(desk):
+    ours(desk.paper, -40, pnl=Decimal("-1234567.50"), realised=Decimal(100))
+    page = text_of(desk.client.get(reverse("positions")))
+    for text in ("SHORT", "−40", "1,500.00", "1,510.00", "−₹12,34,567.50", "realised +₹100.00"):
+        assert text in page
+    assert f"{reverse('position')}?connection={desk.paper.pk}&amp;exchange=NSE" in page
+
+
+def test_the_brokers_figures_stand_beside_ours_with_their_time(desk, live):
+    page = text_of(desk.client.get(reverse("positions")))
+    for text in (">65<", "1,498.25", "+₹12,34,567.50", "₹5,12,345.60", "positions as of"):
+        assert text in page
+
+
+def test_a_difference_is_said_in_words(desk, live):
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "1 position differs" in page
+    assert "Ours 40, the broker&#x27;s 65." in page or "Ours 40, the broker's 65." in page
+
+
+def test_what_the_broker_alone_shows_can_be_exited_too(desk, live):
+    Position.objects.all().delete()
+    page = text_of(desk.client.get(reverse("positions")))
+    assert ">65<" in page
+    assert "Exit…" in page
+
+
+def test_an_account_that_was_never_read_says_so(desk, live_account):
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "have not been read yet" in page
+
+
+def test_holdings_are_listed_with_what_they_are_worth(desk, live):
+    page = text_of(desk.client.get(reverse("positions")))
+    for text in ("NSE:TCS", "58,500.00", "+₹1,500.00"):
+        assert text in page
+    assert "symbol=TCS&amp;product=CNC" in page
+
+
+def test_what_was_closed_today_is_folded_away(desk):
+    ours(desk.paper, 0, realised=Decimal("250.50"), pnl=Decimal("250.50"))
+    ours(desk.paper, 0, symbol="WIPRO", last_updated=clock.now() - timedelta(days=2))
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "Closed today (1)" in page
+    assert "+₹250.50" in page
+    assert "WIPRO" not in page
+
+
+def test_an_exit_on_its_way_is_shown_under_its_position(desk):
+    ours(desk.paper)
+    order = make_order(Status.QUEUED, side="SELL", qty=15, reduce_only=True)
+    page = text_of(desk.client.get(reverse("positions")))
+    assert f'<a href="{reverse("order", args=[order.pk])}">Order {order.pk}</a>' in page
+    assert "exits 15" in page
+
+
+def test_a_poll_brings_the_figures_and_not_the_whole_page(desk, live):
+    answer = text_of(desk.client.get(reverse("positions"), headers=HX))
+    assert answer.lstrip().startswith('<div id="positions-live"')
+    assert "<html" not in answer
+
+
+def test_hostile_names_stay_text(desk):
+    ours(desk.paper, symbol=HOSTILE)
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "<script>alert" not in page
+    one = desk.client.get(reverse("position"), place(desk.paper, symbol=HOSTILE))
+    assert one.status_code == 200
+    assert "<script>alert" not in text_of(one)
+
+
+def test_read_again_asks_the_worker(desk, live):
+    answer = desk.client.post(reverse("positions_read", args=[live.pk]))
+    assert answer.url == reverse("positions")
+    question = BrokerQuestion.objects.get()
+    assert (question.kind, question.connection, question.asked_by) == (
+        "SYNC_POSITIONS",
+        live,
+        "asha",
+    )
+    assert "reads family again" in said(answer)
+
+
+# -- one position ---------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_position_names_the_consequence_and_rests_on_the_safe_button(desk):
+    ours(desk.paper)
+    page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
+    assert "Exit all 40 at market" in page
+    assert "That closes it all." in page
+    assert "Risk says: Passes" in page
+    assert "autofocus>Keep the position" in page
+
+
+def test_real_money_is_named(desk, live):
+    page = text_of(desk.client.get(reverse("position"), place(live)))
+    assert "with real money" in page
+    assert "Our fills say 40, the broker 65" in page
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"connection": 999},
+        {"connection": "x"},
+        {"product": "XYZ"},
+        {"symbol": ""},
+        {"connection": "9" * 30},
+    ],
+)
+def test_a_position_of_nothing_is_not_found(desk, fields):
+    for method, name in (
+        ("get", "position"),
+        ("post", "position_exit"),
+        ("post", "position_protect"),
+    ):
+        answer = getattr(desk.client, method)(reverse(name), place(desk.paper) | fields)
+        assert answer.status_code == 404
+
+
+def test_a_flat_position_says_that_nothing_is_open(desk):
+    page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
+    assert "Nothing is open in NSE:INFY MIS" in page
+    assert "Exit all" not in page
+
+
+def test_an_exit_that_is_on_its_way_can_be_cancelled_from_there(desk):
+    ours(desk.paper)
+    order = make_order(Status.QUEUED, side="SELL", qty=40, reduce_only=True)
+    page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
+    assert f"Order #{order.pk} closes 40 of 40" in page
+    assert reverse("order_cancel", args=[order.pk]) in page
+
+
+# -- closing --------------------------------------------------------------------------------------
+
+
+def test_exit_all_queues_an_exit_and_returns_to_the_positions(desk):
+    ours(desk.paper)
+    answer = desk.client.post(reverse("position_exit"), place(desk.paper))
+    order = Order.objects.get()
+    assert (order.status, order.side, order.qty, order.reduce_only) == ("QUEUED", "SELL", 40, True)
+    assert order.events.get().actor == "asha"
+    assert answer.url == reverse("positions")
+    assert "exits 40 NSE:INFY" in said(answer)
+
+
+def test_a_part_is_exited(desk):
+    ours(desk.paper)
+    body = place(desk.paper, part="1", qty="1,5", seen=40)
+    desk.client.post(reverse("position_exit"), body)
+    assert Order.objects.get().qty == 15
+
+
+@pytest.mark.parametrize("qty", ["", "0", "-1", "1.5", "ten", "²"])
+def test_a_part_that_is_no_quantity_is_said_beside_its_field(desk, qty):
+    ours(desk.paper)
+    answer = desk.client.post(
+        reverse("position_exit"), place(desk.paper, part="1", qty=qty, seen=40)
+    )
+    assert answer.status_code == 422
+    assert "field-bad" in text_of(answer)
+    assert not Order.objects.exists()
+
+
+def test_more_than_is_open_is_refused(desk):
+    ours(desk.paper)
+    answer = desk.client.post(
+        reverse("position_exit"), place(desk.paper, part="1", qty="41", seen=40)
+    )
+    assert "At most 40 can be exited" in said(answer)
+    assert answer.url.startswith(reverse("position"))
+    assert not Order.objects.exists()
+
+
+def test_a_part_of_a_position_that_has_changed_is_not_sent(desk):
+    ours(desk.paper)
+    answer = desk.client.post(
+        reverse("position_exit"), place(desk.paper, part="1", qty="10", seen=50)
+    )
+    assert "50 then, 40 now" in said(answer)
+    assert not Order.objects.exists()
+
+
+def test_a_second_press_names_the_first(desk):
+    ours(desk.paper)
+    desk.client.post(reverse("position_exit"), place(desk.paper))
+    answer = desk.client.post(reverse("position_exit"), place(desk.paper))
+    assert f"#{Order.objects.get().pk}" in said(answer)
+
+
+def test_a_halted_desk_exits_nothing(desk):
+    ours(desk.paper)
+    halting.set_state("HALTED", "EVERYTHING", "lunch", "asha")
+    answer = desk.client.post(reverse("position_exit"), place(desk.paper))
+    assert "lunch" in said(answer)
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["position_exit", "position_protect"])
+def test_a_link_exits_nothing(desk, name):
+    ours(desk.paper)
+    assert desk.client.get(reverse(name), place(desk.paper)).status_code == 405
+    assert not Order.objects.exists()
+
+
+def test_nobody_exits_without_logging_in(client, desk):
+    ours(desk.paper)
+    client.logout()
+    answer = client.post(reverse("position_exit"), place(desk.paper))
+    assert answer.url.startswith(reverse("login"))
+    assert not Order.objects.exists()
+
+
+# -- protecting -----------------------------------------------------------------------------------
+
+
+def test_a_stop_and_a_target_become_one_trigger(desk, live):
+    AccountPosition.objects.update(product="CNC")
+    answer = desk.client.post(
+        reverse("position_protect"),
+        place(live, product="CNC", stop_trigger="1,480", stop_price="1478", target_trigger="1560"),
+    )
+    stop, target = Order.objects.order_by("pk")
+    assert (stop.price, target.price, target.oco_with) == (Decimal(1478), Decimal(1560), stop)
+    assert "one GTT" in said(answer)
+
+
+def test_a_stop_on_the_wrong_side_is_said_beside_its_field(desk, live):
+    AccountPosition.objects.update(product="CNC")
+    answer = desk.client.post(
+        reverse("position_protect"), place(live, product="CNC", stop_trigger="1600")
+    )
+    assert answer.status_code == 422
+    page = text_of(answer)
+    assert "below the last price, 1512" in page[page.index("field-bad") :]
+    assert not Order.objects.exists()
+
+
+def test_an_intraday_position_says_why_it_takes_no_gtt(desk, live):
+    page = text_of(desk.client.get(reverse("position"), place(live)))
+    assert "squared off the same day" in page
+    assert "Place the GTT" not in page
+    answer = desk.client.post(reverse("position_protect"), place(live, stop_trigger="1480"))
+    assert answer.status_code == 422
+    assert not Order.objects.exists()
+
+
+def test_a_paper_position_takes_no_gtt(desk):
+    ours(desk.paper, product="CNC")
+    answer = desk.client.post(
+        reverse("position_protect"), place(desk.paper, product="CNC", stop_trigger="1480")
+    )
+    assert "can't hold a stop and a target" in said(answer)
