@@ -73,9 +73,9 @@ def _named(named: str) -> BrokerConnection:
     wanted = Q(name=named)
     if named.isascii() and named.isdecimal() and len(named) < 19:
         wanted |= Q(pk=int(named))
-    found = BrokerConnection.objects.filter(wanted)
-    by_name = [connection for connection in found if connection.name == named]
-    for connection in (*by_name, *found):
+    # PostgreSQL would not even look for a name with a NUL in it.
+    found = list(BrokerConnection.objects.filter(wanted)) if named.isprintable() else []
+    for connection in sorted(found, key=lambda one: one.name != named):
         return connection
     raise NotChosen(f"There is no connection {named[:64]!r}.", absent=True)
 

@@ -171,7 +171,7 @@ def _log_in(connection: BrokerConnection, request_token: str, actor: str) -> Bro
             ),
             problem.code,
         )
-    logger.info("%s is logged in as %s, by %s %s", connection, found.user_id, actor, found.access_token)
+    logger.info("%s is logged in as %s, by %s", connection, found.user_id, actor)
     connection.refresh_from_db()
     return connection
 

@@ -1,6 +1,6 @@
 """How the simulated exchange may be told to misbehave. Pure data with a count of uses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
@@ -83,10 +83,6 @@ class Behaviour:
         setattr(self, name, _read(name, value))
         if name in PER_ORDER and times > 1:
             self.times[name] = times
-
-    def update(self, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            self.set(name, value)
 
     def clear(self) -> None:
         """Behave again."""

@@ -212,8 +212,8 @@ def test_each_transaction_writes_a_few_hundred_rows_at_most(monkeypatch):
 def test_two_loads_at_once_are_one_too_many():
     InstrumentLoad.objects.create(started_at=MONDAY, listed_on=MONDAY.date())
     with pytest.raises(Conflict):
-        loaded(shares(3), MONDAY + timedelta(minutes=9))
-    assert loaded(shares(3), MONDAY + timedelta(minutes=10)).whole
+        loaded(shares(3), MONDAY + timedelta(minutes=4))
+    assert loaded(shares(3), MONDAY + timedelta(minutes=5)).whole
 
 
 # -- when it is due ----------------------------------------------------------------------------
@@ -264,11 +264,11 @@ def test_a_load_that_failed_is_tried_again_after_five_minutes(clock_at):
     assert is_due(ist(23, 8, 36))
 
 
-def test_a_load_that_died_is_tried_again_after_ten_minutes():
+def test_a_load_that_died_is_tried_again_after_five_minutes():
     InstrumentLoad.objects.create(started_at=ist(23, 8, 30), listed_on=date(2026, 11, 23))
-    assert not is_due(ist(23, 8, 39))
-    assert is_due(ist(23, 8, 40))
-    assert list_problem(ist(23, 8, 40))
+    assert not is_due(ist(23, 8, 34))
+    assert is_due(ist(23, 8, 35))
+    assert list_problem(ist(23, 8, 35))
 
 
 # -- from a file -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from brokers.models import (
     BrokerQuestion,
 )
 from brokers.registry import capabilities_of
+from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, make_order
 from tests.web.conftest import HOSTILE, HX
@@ -216,6 +217,23 @@ def test_an_exit_that_is_on_its_way_can_be_cancelled_from_there(desk):
     page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
     assert f"Order #{order.pk} closes 40 of 40" in page
     assert reverse("order_cancel", args=[order.pk]) in page
+
+
+def test_what_risk_would_cut_is_said_in_the_consequence(desk):
+    ours(desk.paper)
+    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15)
+    page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
+    assert "Exit 15 at market" in page
+    assert 'That leaves <span class="num">25</span>' in page
+
+
+def test_an_exit_that_risk_would_deny_is_not_offered(desk):
+    ours(desk.paper)
+    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15, clamp_mode="REJECT")
+    page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
+    assert "Will be denied" in page
+    assert "at market</button>" not in page
+    assert "Exit part" in page
 
 
 # -- closing --------------------------------------------------------------------------------------

@@ -92,7 +92,9 @@ def route(
         return Route()
     after = session.closes_at if session is not None else now
     if off_hours is OffHours.REJECT:
-        return Route(refusal=f"{_closed_words(exchange, after)}. This strategy wants no orders then.")
+        return Route(
+            refusal=f"{_closed_words(exchange, after)}. This strategy wants no orders then."
+        )
     if off_hours is OffHours.GTT:
         if order_type is OrderType.LIMIT:
             return Route(variety=Variety.GTT)

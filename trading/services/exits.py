@@ -127,6 +127,16 @@ class Outlook:
     problem: str
     no_gtt: str
 
+    @property
+    def units(self) -> int:
+        """What the exit would close, after risk has cut it; 0 when nothing would go."""
+        return self.decision.final_qty if self.decision else 0
+
+    @property
+    def left(self) -> int:
+        """What would stay open after it, delivered shares among them."""
+        return self.held.most - self.units
+
 
 def outlook(
     connection: BrokerConnection, exchange: str, tradingsymbol: str, product: str
@@ -141,11 +151,6 @@ def outlook(
         _check_gates(order)
     except ServiceError as error:
         problem = error.message
-    no_gtt = ""
-    try:
-        _check_gtt(connection, product)
-    except ServiceError as error:
-        no_gtt = error.message
     return Outlook(
         held=place.held,
         unfinished=tuple(place.unfinished()),
@@ -153,8 +158,17 @@ def outlook(
         order=None if problem else order,
         decision=None if problem else decision,
         problem=problem,
-        no_gtt=no_gtt,
+        no_gtt=no_gtt(connection, product),
     )
+
+
+def no_gtt(connection: BrokerConnection, product: str) -> str:
+    """Why positions of the product can't be protected by a GTT there; empty when they can."""
+    try:
+        _check_gtt(connection, product)
+    except ServiceError as error:
+        return error.message
+    return ""
 
 
 def _check_gtt(connection: BrokerConnection, product: str) -> None:

@@ -35,8 +35,12 @@ _IDLE_BOOK_ROUNDS = 5
 _POSITION_ROUNDS = 20
 _FUNDS_ROUNDS = 100
 _LONGEST_PAUSE_SECONDS = 60.0
-# The instrument list takes long: it has a thread of its own.
-_KINDS = [kind for kind in QuestionKind if kind is not QuestionKind.INSTRUMENTS]
+# The instrument list takes long: it has a thread of its own. The order book is read anyway.
+_KINDS = [
+    kind
+    for kind in QuestionKind
+    if kind not in (QuestionKind.INSTRUMENTS, QuestionKind.SYNC_ORDERS)
+]
 
 
 class Follower(threading.Thread):
@@ -113,12 +117,17 @@ class Follower(threading.Thread):
         if pending(connection).exists():
             send_cancels(connection, broker, self._memory.cancels)
         reconcile.send_modifications(connection, broker)
-        if BrokerQuestion.objects.filter(
-            connection=connection, answered_at=None, kind__in=_KINDS
-        ).exists():
+        asked = set(
+            BrokerQuestion.objects.filter(connection=connection, answered_at=None).values_list(
+                "kind", flat=True
+            )
+        )
+        if asked & set(_KINDS):
             questions.answer_open(connection, broker, kinds=_KINDS)
+        if QuestionKind.SYNC_ORDERS in asked:
+            self._done.pop("book", None)
         if self._due("book", 1 if self._is_busy(connection) else _IDLE_BOOK_ROUNDS):
-            reconcile.take_in(connection, broker, read(broker), self._memory)
+            self._read_book(connection, broker)
         filled = self._newest_fill(connection)
         if self._due("positions", _POSITION_ROUNDS) or filled > self._last_fill:
             account_reads.read_positions(connection, broker)
@@ -128,6 +137,15 @@ class Follower(threading.Thread):
         if self._due("funds", _FUNDS_ROUNDS):
             account_reads.read_funds(connection, broker)
             account_reads.read_holdings(connection, broker)
+
+    def _read_book(self, connection: BrokerConnection, broker: Broker) -> None:
+        started = clock.now()
+        try:
+            reconcile.take_in(connection, broker, read(broker), self._memory)
+        except BrokerError as error:
+            questions.answer_orders(connection, started, error)
+            raise
+        questions.answer_orders(connection, started)
 
     def _broker_of(self, connection: BrokerConnection) -> Broker:
         """The adapter of this session; a new login gets a new one, and everything read anew."""

@@ -34,7 +34,7 @@ from trading.services.errors import Conflict, ServiceError
 
 DUE_AT = time(8, 30)  # IST, when the broker's list of the day is out
 TRY_AGAIN_AFTER = timedelta(minutes=5)
-UNDER_WAY = timedelta(minutes=10)  # a load that is older and has no end has died
+UNDER_WAY = timedelta(minutes=5)  # a load takes seconds: one that is older and has no end has died
 ROWS_AT_ONCE = 500  # in one transaction: some tens of milliseconds on SQLite
 
 _KEY = ("exchange", "tradingsymbol")

@@ -245,6 +245,22 @@ def _orders(connection: BrokerConnection, broker: Broker, params: Any) -> dict[s
     """Follow the order book now; how many orders changed, and how many are still going."""
     started = clock.now()
     reconcile.reconcile_account(connection)
+    return _order_counts(connection, started)
+
+
+def answer_orders(
+    connection: BrokerConnection, started: datetime, error: BrokerError | None = None
+) -> int:
+    """Answer who asked for the order book before `started`: it has been read, or `error`."""
+    asked = _open(connection).filter(kind=QuestionKind.SYNC_ORDERS, asked_at__lte=started)
+    if not asked.exists():
+        return 0
+    if error is not None:
+        return _store(asked, _outcome_of(error))
+    return _store(asked, _Outcome(answer=_order_counts(connection, started)))
+
+
+def _order_counts(connection: BrokerConnection, started: datetime) -> dict[str, int]:
     orders = Order.objects.filter(connection=connection)
     return {
         "changed": orders.filter(updated_at__gte=started).count(),

@@ -47,7 +47,7 @@ def follow(connection_id: int, book: Iterable[OrderReport]) -> None:
         reports = sorted(shown[trigger.trigger_id], key=lambda report: report.leg)
         values = {
             "status": _status(reports),
-            "legs": [_leg(report) for report in reports],
+            "legs": _merged(trigger.legs, [_leg(report) for report in reports]),
             "expires_at": next(
                 (one.trigger_expires_at for one in reports if one.trigger_expires_at),
                 trigger.expires_at,
@@ -73,6 +73,16 @@ def _leg(report: OrderReport) -> dict[str, Any]:
         "price": _text(report.price),
         "order_id": report.order_id or "",
     }
+
+
+def _merged(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The legs as shown now; what an order no longer tells of its trigger stays as it was."""
+    if len(before) != len(now):
+        return now
+    return [
+        {**old, **{name: value for name, value in new.items() if value is not None}}
+        for old, new in zip(before, now, strict=True)
+    ]
 
 
 def matches(order: Order, report: OrderReport) -> bool:

@@ -5,12 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
+from django.db.models import Sum
 from django.urls import reverse
 
 from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
 from trading import selectors
 from trading.domain.values import Product
-from trading.models import Order, Position
+from trading.models import ClosedTrade, Order, Position
+from trading.services import exits
 
 Key = tuple[str, str, str]  # exchange, symbol, product
 
@@ -74,6 +76,10 @@ class PositionRow:
     def url(self) -> str:
         return place_url("position", self.connection.pk, self.key)
 
+    @property
+    def protectable(self) -> bool:
+        return bool(self.quantity) and not exits.no_gtt(self.connection, self.key[2])
+
 
 @dataclass(frozen=True, slots=True)
 class HoldingRow:
@@ -114,6 +120,7 @@ class Book:
     rows: list[PositionRow]
     closed: list[PositionRow]
     holdings: list[HoldingRow]
+    realised: Decimal  # of what was closed today
 
     @property
     def at_broker(self) -> bool:
@@ -123,10 +130,6 @@ class Book:
     @property
     def open_pnl(self) -> Decimal:
         return sum((row.ours.unrealised for row in self.rows if row.ours), Decimal(0))
-
-    @property
-    def realised(self) -> Decimal:
-        return sum((row.ours.realised for row in self.rows if row.ours), Decimal(0))
 
     @property
     def pnl(self) -> Decimal:
@@ -193,7 +196,13 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
         rows=[one for one in ordered if one.open or one.hint],
         closed=[one for one in ordered if not one.open and not one.hint and _moved(one, since)],
         holdings=[HoldingRow(one, _sells(closing, one)) for one in holdings],
+        realised=_realised(connection, since),
     )
+
+
+def _realised(connection: BrokerConnection, since: datetime) -> Decimal:
+    closed = ClosedTrade.objects.filter(connection=connection, closed_at__gte=since)
+    return closed.aggregate(pnl=Sum("pnl"))["pnl"] or Decimal(0)
 
 
 def _closing(connection: BrokerConnection) -> dict[Key, list[Order]]:

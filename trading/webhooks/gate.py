@@ -36,6 +36,7 @@ class Junk(StrEnum):
     TOO_LARGE = "too_large"
     MEDIA_TYPE = "media_type"
     ADDRESS = "address"
+    WRONG_CHECKSUM = "wrong_checksum"
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,9 @@ def test_a_square_off_closes_one_products_positions():
 def test_clearing_puts_every_knob_back():
     behaviour = Behaviour()
     untouched = behaviour.as_dict()
-    behaviour.update({"reject_async": "no", "stale_book": True, "book_lag": 5, "partial_fill": 2})
+    for name, value in (("reject_async", "no"), ("stale_book", True), ("book_lag", 5)):
+        behaviour.set(name, value)
+    behaviour.set("partial_fill", 2, times=3)
     assert behaviour.as_dict() != untouched
     behaviour.clear()
     assert behaviour.as_dict() == untouched

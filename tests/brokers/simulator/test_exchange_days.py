@@ -147,8 +147,9 @@ def test_intraday_positions_are_squared_off_by_the_broker_before_the_close():
     assert sim.positions()["net"][0]["quantity"] == 0
 
 
-def test_the_book_and_the_trades_are_purged_at_six_but_the_ledger_stays():
-    sim = exchange(at(7, 10))
+@pytest.mark.parametrize("moment", [at(7, 10), at(8, 2)])
+def test_the_book_and_the_trades_are_purged_at_six_but_the_ledger_stays(moment):
+    sim = exchange(moment)
     sim.place("regular", market_order(tag="A1"))
     resting = sim.place("regular", order(tag="A2"))
     move(sim, at(8, 5, 59))
@@ -230,3 +231,41 @@ def test_a_clock_set_back_moves_nothing():
     before = status(sim, order_id)
     move(sim, at(8, 9))
     assert (before, status(sim, order_id)) == ("OPEN", "OPEN")
+
+
+@pytest.mark.parametrize("moment", [at(7, 10), at(8, 2)])
+def test_a_day_ended_by_hand_is_not_ended_again_at_six(moment):
+    sim = exchange(moment)
+    sim.place("regular", market_order(product="CNC"))
+    sim.orders()
+    sim.end_day()
+    move(sim, at(8, 7))
+    (holding,) = sim.holdings()
+    assert (holding["quantity"], holding["t1_quantity"]) == (0, 10)
+
+
+def test_a_market_opened_by_hand_at_night_keeps_its_orders_and_positions():
+    sim = by_calendar(at(7, 20))
+    sim.open_market()
+    sim.place("regular", market_order())
+    resting = sim.place("regular", order())
+    move(sim, at(7, 21))
+    assert status(sim, resting) == "OPEN"
+    assert sim.positions()["net"][0]["quantity"] == 10
+
+
+def test_the_day_turns_again_after_the_clock_was_set_back():
+    sim = exchange(at(9, 10))
+    move(sim, at(7, 10))
+    sim.place("regular", order())
+    move(sim, at(8, 7))
+    assert sim.orders() == []
+
+
+def test_a_market_closed_by_hand_keeps_its_orders():
+    sim = by_calendar(at(7, 10))
+    order_id = sim.place("regular", order())
+    sim.orders()
+    sim.close_market()
+    move(sim, at(7, 10, 1))
+    assert status(sim, order_id) == "OPEN"

@@ -199,3 +199,35 @@ def test_a_basket_counts_orders_that_close_each_other():
     assert (answer["initial"]["total"], answer["final"]["total"]) == (6000.0, 3000.0)
     (first, second) = sim.charges(basket)
     assert (first["charges"]["transaction_tax"], second["charges"]["transaction_tax"]) == (0, 3.75)
+
+
+def test_an_average_follows_increases_stays_on_reductions_and_restarts_on_a_flip():
+    sim = exchange()
+    seen = []
+    for side, quantity, at in (
+        ("BUY", 10, 1500),
+        ("BUY", 10, 1510),
+        ("SELL", 5, 1520),
+        ("SELL", 20, 1530),
+    ):
+        price(sim, at)
+        sim.place("regular", market_order(transaction_type=side, quantity=quantity))
+        (row,) = sim.positions()["net"]
+        seen.append((row["quantity"], row["average_price"]))
+    assert seen == [(10, 1500.0), (20, 1505.0), (15, 1505.0), (-5, 1530.0)]
+
+
+def test_delivery_is_paid_for_at_the_end_of_the_day():
+    sim = exchange()
+    sim.place("regular", market_order(product="CNC"))
+    sim.tick()
+    sim.end_day()
+    funds = sim.margins("equity")
+    assert (funds["available"]["cash"], funds["net"]) == (985_000.0, 985_000.0)
+
+
+def test_covering_a_short_position_needs_no_money():
+    sim = exchange(cash=3001)
+    sim.place("regular", market_order(transaction_type="SELL"))
+    sim.place("regular", market_order())
+    assert sim.positions()["net"][0]["quantity"] == 0

@@ -61,7 +61,7 @@ def _story(order_id: int) -> Order:
 def _context(order: Order, **forms: Any) -> dict[str, Any]:
     status = Status(order.status)
     waiting = status is Status.WAITING
-    modifiable = selectors.can_be_modified(order)
+    modifiable = selectors.can_be_modified(order) and order.modification is None
     preview = preview_of(queue.preview(order)) if waiting else None
     return {
         "order": order,

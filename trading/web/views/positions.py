@@ -27,12 +27,7 @@ from trading.web.views.shared import actor, is_htmx, order_link, told
 def page(request: HttpRequest) -> HttpResponse:
     """Positions, holdings and funds of every account, and what was closed today."""
     today = selectors.day_start(clock.now())
-    context = {
-        "books": books(today),
-        "profits": [
-            selectors.profit_and_loss(today, simulated=simulated) for simulated in (False, True)
-        ],
-    }
+    context = {"books": books(today)}
     template = "trading/positions.html#live" if is_htmx(request) else "trading/positions.html"
     return render(request, template, context)
 
@@ -65,7 +60,6 @@ def _page_of(
         "name": f"{exchange}:{symbol}" if exchange else symbol,
         "product": product,
         "outlook": outlook,
-        "left": outlook.held.most - outlook.order.qty if outlook.order else 0,
         "preview": preview_of(outlook.decision) if outlook.decision else None,
         "exit_form": ExitForm.of(seen=outlook.held.quantity),
         "protect_form": ProtectForm.of(),

@@ -1,0 +1,238 @@
+"""What must hold between our book and the broker's, whatever went wrong on the way."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from brokers.models import BrokerConnection
+from risk.models import TradingStateChange
+from trading.domain.order import IN_FLIGHT, IllegalTransition, Status, replay
+from trading.domain.values import Side, TradingStateName
+from trading.models import Order, Position
+from trading.services.lifecycle import event_log
+
+TWICE, LOST, WRONG = "sent twice", "lost", "wrong"
+_CENT = Decimal("0.01")
+# Between the last look at the trading state and the first byte at the broker.
+_ON_THE_WIRE = timedelta(seconds=0.5)
+_SHOWN_AS = {
+    "COMPLETE": {Status.EXECUTED},
+    "CANCELLED": {Status.CANCELLED, Status.EXPIRED},
+    "CANCELLED AMO": {Status.CANCELLED, Status.EXPIRED},
+    "REJECTED": {Status.REJECTED, Status.CANCELLED},
+}
+_WORKING = {Status.SENT, Status.PARTIALLY_EXECUTED, Status.CANCEL_PENDING}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`kind`: sent twice, lost or wrong. `rule`: I1 to I8, or what else was compared."""
+
+    kind: str
+    rule: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} ({self.kind}): {self.text}"
+
+
+Ledger = Mapping[str, Any]
+
+
+def tags_on(row: Mapping[str, Any]) -> set[str]:
+    return {tag for tag in (row["tag"], *row["tags"]) if tag}
+
+
+def tags_of(order: Order) -> set[str]:
+    return {attempt.tag for attempt in order.attempts.all()} | {order.client_order_id}
+
+
+def copies_of(order: Order, ledger: Ledger) -> list[dict[str, Any]]:
+    """The broker's records of `order`: by tag, or by the id that its trigger gave it."""
+    tags = tags_of(order)
+    return [
+        row
+        for row in ledger["orders"]
+        if tags & tags_on(row)
+        or (order.broker_order_id and row["order_id"] == order.broker_order_id)
+    ]
+
+
+def violations(
+    connection: BrokerConnection,
+    ledger: Ledger,
+    placed: Iterable[Any],
+    *,
+    first_order: int = 0,
+    seen_at_broker: frozenset[str] | set[str] = frozenset(),
+    since: datetime | None = None,
+    unknown_allowed: bool = False,
+) -> list[Violation]:
+    """Everything that is not as it must be; empty when all is well.
+
+    `placed`: the simulator's journal of placing requests. Only orders from `first_order` on, and
+    only what the broker had not before (`seen_at_broker`), are looked at.
+    """
+    orders = list(
+        Order.objects.filter(connection=connection, pk__gte=first_order)
+        .prefetch_related("attempts", "fills", "events")
+        .order_by("pk")
+    )
+    found: list[Violation] = []
+    for order in orders:
+        found += _of_order(order, ledger, unknown_allowed)
+    found += _strangers(orders, ledger, seen_at_broker)
+    found += _after_halt(connection, placed, since)
+    found += _positions(connection, ledger)
+    return found
+
+
+def _of_order(order: Order, ledger: Ledger, unknown_allowed: bool) -> list[Violation]:
+    copies = copies_of(order, ledger)
+    found: list[Violation] = []
+
+    def wrong(rule: str, text: str, kind: str = WRONG) -> None:
+        found.append(Violation(kind, rule, f"{order}: {text}"))
+
+    if len(copies) > 1:
+        wrong("I1", f"the broker has it {len(copies)} times: {copies}", TWICE)
+    if (copies or order.broker_trigger_id) and order.origin != "EXTERNAL":
+        if not order.risk and order.oco_with_id is None:
+            wrong("I2", "sent without a risk record")
+    if len(copies) == 1 and order.broker_order_id != copies[0]["order_id"]:
+        wrong("I3", f"the broker's {copies[0]['order_id']} is {order.broker_order_id!r} here", LOST)
+    found += _fills(order, copies)
+    found += _log(order)
+    if order.status == Status.SENDING or (order.status in IN_FLIGHT and not unknown_allowed):
+        wrong("I6", f"not settled: {order.error_message}", LOST)
+    if order.status not in IN_FLIGHT and any(one.closed_at is None for one in order.attempts.all()):
+        wrong("I6", "an attempt is left open")
+    if not copies and not order.broker_trigger_id and not _explained(order):
+        wrong("lost", f"the broker has nothing of it: {order.error_message!r}", LOST)
+    if len(copies) == 1:
+        allowed = _SHOWN_AS.get(copies[0]["status"], _WORKING)
+        if order.status not in allowed:
+            wrong("status", f"the broker shows {copies[0]['status']}")
+    return found
+
+
+def _explained(order: Order) -> bool:
+    """An order that is not at the broker waits for somebody, or says why it ended."""
+    if order.status in (Status.UNKNOWN, Status.QUEUED, Status.CANCELLED, Status.EXPIRED):
+        return True
+    if order.status == Status.WAITING:
+        return bool(order.set_aside_reason) or not order.attempts.all()
+    return order.status in (Status.FAILED, Status.REJECTED_RISK) and bool(order.error_message)
+
+
+def _fills(order: Order, copies: list[dict[str, Any]]) -> list[Violation]:
+    booked = sum(fill.qty for fill in order.fills.all())
+    found: list[Violation] = []
+
+    def wrong(text: str) -> None:
+        found.append(Violation(WRONG, "I4", f"{order}: {text}"))
+
+    if not booked == order.filled_qty <= order.qty:
+        wrong(f"fills of {booked}, filled {order.filled_qty} of {order.qty}")
+    if len(copies) == 1:
+        row = copies[0]
+        if row["filled_quantity"] != order.filled_qty:
+            wrong(f"filled {order.filled_qty} here, {row['filled_quantity']} there")
+        average = Decimal(str(row["average_price"] or 0))
+        if abs(average - (order.average_price or 0)) > _CENT:
+            wrong(f"at {order.average_price} here, at {average} there")
+    elif not copies and booked:
+        wrong(f"fills of {booked} that the broker does not have")
+    return found
+
+
+def _log(order: Order) -> list[Violation]:
+    try:
+        row = replay(event_log(order))
+    except (IllegalTransition, ValueError) as error:
+        return [Violation(WRONG, "I5", f"{order}: {error}")]
+    differs = {
+        name: (value, getattr(order, name))
+        for name, value in row.items()
+        if hasattr(order, name) and not _same(value, getattr(order, name))
+    }
+    return [Violation(WRONG, "I7", f"{order}: the log differs: {differs}")] if differs else []
+
+
+def _same(logged: Any, value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return logged is not None and Decimal(str(logged)) == value
+    if isinstance(value, datetime):
+        return logged is not None and datetime.fromisoformat(str(logged)) == value
+    return bool(logged == value)
+
+
+def _strangers(
+    orders: list[Order], ledger: Ledger, seen: frozenset[str] | set[str]
+) -> list[Violation]:
+    """I3: every order and trigger of the broker's is one of ours here, exactly once."""
+    ids = Counter(order.broker_order_id for order in orders if order.broker_order_id)
+    triggers = {order.broker_trigger_id for order in orders if order.broker_trigger_id}
+    tags = {tag for order in orders for tag in tags_of(order)}
+    found = []
+    for row in ledger["orders"]:
+        if row["order_id"] not in seen and ids[row["order_id"]] != 1 and not tags & tags_on(row):
+            text = f"{row['order_id']} ({row['source']}) stands here {ids[row['order_id']]} times"
+            found.append(Violation(LOST, "I3", text))
+    for row in ledger["triggers"]:
+        number = str(row["id"])
+        if number not in seen and number not in triggers:
+            found.append(Violation(LOST, "I3", f"trigger {number} is not known here: {row}"))
+    return found
+
+
+def _after_halt(
+    connection: BrokerConnection, placed: Iterable[Any], since: datetime | None
+) -> list[Violation]:
+    """I8. The journal keeps real time, the changes the moved one: claims are compared."""
+    changes = TradingStateChange.objects.filter(connection=connection).order_by("at", "pk")
+    if since is not None:
+        changes = changes.filter(at__gte=since)
+    tags = {entry.form.get("tag") for entry in placed}
+    halted_at: datetime | None = None
+    spans: list[tuple[datetime, datetime | None]] = []
+    for change in changes:
+        if change.new == TradingStateName.HALTED and halted_at is None:
+            halted_at = change.at
+        elif change.new == TradingStateName.ACTIVE and halted_at is not None:
+            spans.append((halted_at, change.at))
+            halted_at = None
+    if halted_at is not None:
+        spans.append((halted_at, None))
+    found = []
+    for begun, over in spans:
+        sent = Order.objects.filter(connection=connection, attempts__claimed_at__gt=begun)
+        if over is not None:
+            sent = sent.filter(attempts__claimed_at__lt=over)
+        found += [
+            Violation(WRONG, "I8", f"{order}: claimed and sent after the halt of {begun}")
+            for order in sent
+            if tags_of(order) & tags
+        ]
+    return found
+
+
+def _positions(connection: BrokerConnection, ledger: Ledger) -> list[Violation]:
+    theirs: Counter[tuple[str, str, str]] = Counter()
+    for row in ledger["positions"]:
+        theirs[row["exchange"], row["tradingsymbol"], row["product"]] += row["quantity"]
+    ours: Counter[tuple[str, str, str]] = Counter()
+    for position in Position.objects.filter(connection=connection):
+        ours[position.exchange, position.symbol, position.product] += position.qty
+    return [
+        Violation(WRONG, "position", f"{key}: {ours[key]} here, {theirs[key]} there")
+        for key in sorted({*ours, *theirs})
+        if ours[key] != theirs[key]
+    ]
+
+
+def signed(side: str, quantity: int) -> int:
+    return Side(side).sign * quantity
