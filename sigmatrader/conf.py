@@ -64,12 +64,13 @@ class SigmaTraderSettings:
     RECONCILE_INTERVAL_SECONDS: float = 3
     RECONCILE_GRACE_SECONDS: float = 120
     WORKER_POLL_MS: int = 50
+    LEASE_MARGIN_SECONDS: float = 5
     CLOCK_OFFSET_SECONDS: float = 0
 
     @property
     def lease_seconds(self) -> float:
         """How long a claim holds: longer than a connect and a read timeout together."""
-        return 2 * self.BROKER_TIMEOUT_SECONDS + 5
+        return 2 * self.BROKER_TIMEOUT_SECONDS + self.LEASE_MARGIN_SECONDS
 
 
 class _Reader:
@@ -218,6 +219,7 @@ def _numbers(reader: _Reader) -> dict[str, Any]:
             "ST_RECONCILE_GRACE_SECONDS", 120.0, 0.1, 3600.0, float
         ),
         "WORKER_POLL_MS": reader.number("ST_WORKER_POLL_MS", 50, 5, 10_000, int),
+        "LEASE_MARGIN_SECONDS": reader.number("ST_LEASE_MARGIN_SECONDS", 5.0, 0.1, 600.0, float),
         "CLOCK_OFFSET_SECONDS": reader.number("ST_CLOCK_OFFSET_SECONDS", 0.0, -4e8, 4e8, float),
     }
 

@@ -30,7 +30,8 @@ def make_ended(status, **fields):
     order = make_order(Status.QUEUED, **fields)
     if status not in (Status.REJECTED_RISK, Status.FAILED):
         lifecycle.transition(order, Status.SENDING, actor="worker")
-    changes = {"sent_at": clock.now(), "broker_order_id": "B1"} if status is Status.SENT else {}
+    changes = {"sent_at": clock.now(), "broker_order_id": f"B{order.pk}"}
+    changes = changes if status is Status.SENT else {}
     return lifecycle.walk(order, status, actor="worker", changes=changes)
 
 

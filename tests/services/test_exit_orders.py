@@ -1,9 +1,7 @@
 """Exits by a person: how they are sized, what refuses them, and one press that stays one."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,14 +9,13 @@ import pytest
 from django.db import connections
 
 from brokers.accounts import ensure_paper_account
-from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
-from brokers.prices import record_price
-from brokers.registry import capabilities_of
+from brokers.models import AccountHolding, AccountState, BrokerConnection
 from sigmatrader import clock
-from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
+from tests.factories import StrategyFactory, make_order
+from tests.support.positions import able_account, listed, ours, theirs, working
 from trading.domain.order import Status
-from trading.models import Fill, Instrument, Order, Position, Strategy
-from trading.services import exits, halting, lifecycle, queue
+from trading.models import ContractRule, Fill, Order, Position, Strategy
+from trading.services import exits, halting, lifecycle
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
@@ -33,64 +30,12 @@ def paper() -> BrokerConnection:
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> BrokerConnection:
-    """A live account that is logged in and holds two-leg triggers."""
-    monkeypatch.setattr("brokers.accounts.is_available", lambda connection: True)
-    account: BrokerConnection = BrokerConnectionFactory()
-    able = replace(capabilities_of(account), triggers=True, two_leg=True)
-    monkeypatch.setattr(exits, "capabilities_of", lambda connection: able)
-    return account
-
-
-def ours(account: BrokerConnection, qty: int, **fields: Any) -> Position:
-    values = {
-        "connection": account,
-        "exchange": "NSE",
-        "symbol": "INFY",
-        "product": "MIS",
-        "qty": qty,
-        "avg_price": Decimal(1500),
-        "last_updated": clock.now(),
-    }
-    return Position.objects.create(**values | fields)
-
-
-def theirs(account: BrokerConnection, quantity: int, **fields: Any) -> AccountPosition:
-    values = {
-        "connection": account,
-        "exchange": "NSE",
-        "tradingsymbol": "INFY",
-        "product": "MIS",
-        "quantity": quantity,
-        "average_price": Decimal(1500),
-        "last_price": Decimal(1510),
-        "read_at": clock.now(),
-    }
-    return AccountPosition.objects.create(**values | fields)
+    return able_account(monkeypatch)
 
 
 def close(account: BrokerConnection, quantity: int | None = None, **fields: Any) -> Order:
     values = {"exchange": "NSE", "tradingsymbol": "INFY", "product": "MIS", "actor": "asha"}
     return exits.exit_position(account, quantity=quantity, **values | fields)
-
-
-def listed(**fields: Any) -> None:
-    values = {
-        "exchange": "NSE",
-        "tradingsymbol": "INFY",
-        "search_key": "INFY",
-        "lot_size": 1,
-        "tick_size": Decimal("0.05"),
-        "listed_on": date(2026, 11, 23),
-    }
-    Instrument.objects.create(**values | fields)
-
-
-def working(account: BrokerConnection, status: Status = Status.SENT, **fields: Any) -> Order:
-    """An order that a worker has sent."""
-    order = make_order(Status.QUEUED, connection=account, **fields)
-    lifecycle.transition(order, Status.SENDING, actor="worker")
-    changes = {"broker_order_id": f"B{order.pk}"} if status is not Status.UNKNOWN else {}
-    return lifecycle.walk(order, status, actor="worker", changes=changes)
 
 
 def run_all() -> None:
@@ -313,6 +258,27 @@ def test_what_is_no_whole_lot_stays_open_and_is_named(live: BrokerConnection) ->
     assert "25 of 100" in order.warnings[0]
 
 
+def test_more_than_the_exchange_takes_at_once_is_refused_with_the_number(
+    live: BrokerConnection,
+) -> None:
+    future: dict[str, Any] = {
+        "exchange": "NFO",
+        "tradingsymbol": "NIFTY26NOVFUT",
+        "product": "NRML",
+    }
+    listed(exchange="NFO", tradingsymbol="NIFTY26NOVFUT", search_key="X", name="NIFTY", lot_size=75)
+    ContractRule.objects.update_or_create(
+        exchange="NFO", name="NIFTY", defaults={"freeze_quantity": 1800}
+    )
+    theirs(live, 3600, **future)
+    with pytest.raises(InvalidChange, match="at most 1,800") as caught:
+        close(live, **future)
+    assert list(caught.value.errors) == ["qty"]
+    look = exits.outlook(live, *future.values())
+    assert (look.units, "at most 1,800" in look.too_large) == (0, True)
+    assert close(live, 1800, **future).qty == 1800
+
+
 def test_less_than_a_lot_can_not_be_sent(live: BrokerConnection) -> None:
     listed(lot_size=75)
     theirs(live, 50)
@@ -444,136 +410,3 @@ def test_two_presses_at_the_same_moment_make_one_exit(paper: BrokerConnection) -
         one.join(30)
     assert sorted(outcomes) == ["QUEUED", "already_exiting", "already_exiting", "already_exiting"]
     assert Order.objects.count() == 1
-
-
-# -- a stop and a target --------------------------------------------------------------------------
-
-Protect = Callable[..., tuple[Order, ...]]
-
-
-@pytest.fixture
-def protect(live: BrokerConnection) -> Protect:
-    """`protect(stop_trigger=…)` under 10 INFY CNC, long, at 1510."""
-    listed()
-    theirs(live, 10, product="CNC")
-
-    def put(**fields: Any) -> tuple[Order, ...]:
-        values = {
-            "exchange": "NSE", "tradingsymbol": "INFY", "product": "CNC", "quantity": None,
-            "stop_trigger": None, "stop_price": None, "target_trigger": None,
-            "target_price": None, "actor": "asha",
-        }  # fmt: skip
-        given = {
-            name: Decimal(value) if name.endswith(("_trigger", "_price")) else value
-            for name, value in fields.items()
-        }
-        return exits.protect(live, **values | given)
-
-    return put
-
-
-def test_a_stop_and_a_target_are_two_linked_orders(protect: Protect) -> None:
-    stop, target = protect(
-        stop_trigger="1480", stop_price="1478.50", target_trigger="1560", target_price="1559"
-    )
-    for order in (stop, target):
-        assert (order.side, order.qty, order.product) == ("SELL", 10, "CNC")
-        assert (order.order_type, order.gtt, order.reduce_only) == ("LIMIT", True, True)
-        assert (order.status, order.origin) == ("QUEUED", "EXIT_PLAN")
-    assert (stop.trigger_price, stop.price) == (Decimal(1480), Decimal("1478.5"))
-    assert (target.trigger_price, target.price) == (Decimal(1560), Decimal(1559))
-    assert stop.oco_with is None
-    assert Order.objects.get(pk=target.pk).oco_with == stop
-
-
-@pytest.mark.parametrize("leg", ["stop", "target"])
-def test_one_leg_alone_is_a_single_trigger(protect: Protect, leg: str) -> None:
-    price = {"stop": "1480", "target": "1560"}[leg]
-    (order,) = protect(**{f"{leg}_trigger": price})
-    assert (order.gtt, order.oco_with) == (True, None)
-    assert order.price == order.trigger_price == Decimal(price)
-
-
-def test_a_short_is_protected_the_other_way_round(live: BrokerConnection, protect: Protect) -> None:
-    AccountPosition.objects.update(quantity=-10, product="NRML")
-    with pytest.raises(InvalidChange, match="must be above the last price, 1510"):
-        protect(product="NRML", stop_trigger="1480")
-    stop, target = protect(product="NRML", stop_trigger="1540", target_trigger="1460")
-    assert (stop.side, target.side) == ("BUY", "BUY")
-
-
-@pytest.mark.parametrize(
-    ("fields", "field", "text"),
-    [
-        ({}, "stop_trigger", "a stop, a target, or both"),
-        ({"stop_trigger": "1520"}, "stop_trigger", "below the last price, 1510"),
-        ({"target_trigger": "1500"}, "target_trigger", "above the last price, 1510"),
-        ({"stop_trigger": "1510"}, "stop_trigger", "below the last price"),
-        ({"stop_trigger": "1480.03"}, "stop_trigger", "multiple of the tick, 0.05"),
-        ({"stop_trigger": "1480", "stop_price": "1479.99"}, "stop_price", "tick"),
-        ({"stop_trigger": "1480", "stop_price": "1490"}, "stop_price", "may never fill"),
-        ({"stop_trigger": "-1"}, "stop_trigger", "above 0"),
-    ],
-)
-def test_a_leg_that_makes_no_sense_is_refused_by_its_field(
-    protect: Protect, fields: dict[str, str], field: str, text: str
-) -> None:
-    with pytest.raises(InvalidChange) as caught:
-        protect(**fields)
-    assert text in caught.value.errors[field][0]
-    assert not Order.objects.exists()
-
-
-def test_without_a_price_the_legs_are_still_held_against_each_other(
-    live: BrokerConnection, protect: Protect
-) -> None:
-    AccountPosition.objects.update(last_price=None)
-    with pytest.raises(InvalidChange, match="below its target"):
-        protect(stop_trigger="1560", target_trigger="1480")
-
-
-def test_a_price_of_last_week_judges_no_trigger(live: BrokerConnection, protect: Protect) -> None:
-    AccountPosition.objects.update(last_price=None)
-    record_price("NSE", "INFY", Decimal(1400), clock.now() - timedelta(days=7), "person")
-    assert len(protect(stop_trigger="1480")) == 1
-
-
-def test_an_intraday_position_takes_no_gtt(live: BrokerConnection, protect: Protect) -> None:
-    theirs(live, 10, product="MIS")
-    with pytest.raises(InvalidChange, match="squared off the same day") as caught:
-        protect(product="MIS", stop_trigger="1480")
-    assert "product" in caught.value.errors
-
-
-def test_an_account_without_triggers_says_so(paper: BrokerConnection) -> None:
-    ours(paper, 10, product="CNC")
-    with pytest.raises(NotExecutable, match="can't hold") as caught:
-        exits.protect(
-            paper, "NSE", "INFY", "CNC", quantity=None, stop_trigger=Decimal(1480),
-            stop_price=None, target_trigger=None, target_price=None, actor="asha",
-        )  # fmt: skip
-    assert caught.value.code == "gtt_not_supported"
-
-
-def test_a_protected_position_is_not_protected_twice(protect: Protect) -> None:
-    stop, _ = protect(stop_trigger="1480", target_trigger="1560")
-    with pytest.raises(Conflict, match=f"#{stop.pk}"):
-        protect(stop_trigger="1470")
-
-
-def test_a_halted_desk_stores_neither_leg(protect: Protect) -> None:
-    halting.set_state("HALTED", "EVERYTHING", "lunch", "asha")
-    with pytest.raises(NotExecutable):
-        protect(stop_trigger="1480", target_trigger="1560")
-    assert not Order.objects.exists()
-
-
-def test_an_exit_waits_for_the_protection_to_be_cancelled(
-    live: BrokerConnection, protect: Protect
-) -> None:
-    stop, target = protect(stop_trigger="1480", target_trigger="1560")
-    with pytest.raises(Conflict, match="cancel it first"):
-        close(live, product="CNC")
-    for order in (stop, target):
-        queue.cancel(queue.get(order.pk), actor="asha")
-    assert close(live, product="CNC").qty == 10

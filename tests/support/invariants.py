@@ -10,7 +10,7 @@ from typing import Any
 from brokers.models import BrokerConnection
 from risk.models import TradingStateChange
 from trading.domain.order import IN_FLIGHT, IllegalTransition, Status, replay
-from trading.domain.values import Side, TradingStateName
+from trading.domain.values import TradingStateName
 from trading.models import Order, Position
 from trading.services.lifecycle import event_log
 
@@ -99,9 +99,9 @@ def _of_order(order: Order, ledger: Ledger, unknown_allowed: bool) -> list[Viola
 
     if len(copies) > 1:
         wrong("I1", f"the broker has it {len(copies)} times: {copies}", TWICE)
-    if (copies or order.broker_trigger_id) and order.origin != "EXTERNAL":
-        if not order.risk and order.oco_with_id is None:
-            wrong("I2", "sent without a risk record")
+    ours = order.origin != "EXTERNAL" and order.oco_with_id is None
+    if ours and (copies or order.broker_trigger_id) and not order.risk:
+        wrong("I2", "sent without a risk record")
     if len(copies) == 1 and order.broker_order_id != copies[0]["order_id"]:
         wrong("I3", f"the broker's {copies[0]['order_id']} is {order.broker_order_id!r} here", LOST)
     found += _fills(order, copies)
@@ -232,7 +232,3 @@ def _positions(connection: BrokerConnection, ledger: Ledger) -> list[Violation]:
         for key in sorted({*ours, *theirs})
         if ours[key] != theirs[key]
     ]
-
-
-def signed(side: str, quantity: int) -> int:
-    return Side(side).sign * quantity

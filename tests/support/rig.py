@@ -14,13 +14,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
-from django.db import connection as database
-from django.db import connections
 
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from brokers.registry import broker_for
@@ -30,6 +26,7 @@ from brokers.simulator.server import KiteSimulator
 from risk import policy
 from sigmatrader import clock
 from tests.support import invariants, processes
+from tests.support.databases import database_url, fresh_database
 from trading.domain.order import ENDED, IN_FLIGHT, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import (
@@ -58,16 +55,6 @@ QUICK = {
 PATIENCE = 30.0
 _EVERY = 0.02
 _ENDING_SECONDS = 20
-
-
-def database_url() -> str:
-    """Where this process's database is, for another process."""
-    values = database.settings_dict
-    if database.vendor == "sqlite":
-        return f"sqlite:///{values['NAME']}"
-    user = f"{quote(values['USER'])}@" if values["USER"] else ""
-    host = quote(values["HOST"] or values.get("OPTIONS", {}).get("host", ""), safe="/")
-    return f"postgres://{user}/{values['NAME']}?host={host}"
 
 
 class Rig:
@@ -438,20 +425,10 @@ def running_rig(overrides: Mapping[str, str] | None = None, **options: Any) -> I
         clock.move(0)
 
 
-@contextmanager
-def empty_afterwards() -> Iterator[None]:
-    """What a rig has written leaves the database of the tests again."""
-    try:
-        yield
-    finally:
-        call_command("flush", verbosity=0, interactive=False)
-        connections.close_all()
-
-
 @pytest.fixture(scope="module")
-def rig_without_worker(django_db_setup: None, django_db_blocker: Any) -> Iterator[Rig]:
-    """A rig for a whole module."""
-    with django_db_blocker.unblock(), empty_afterwards(), running_rig() as rig:
+def rig_without_worker(django_db_blocker: Any) -> Iterator[Rig]:
+    """A rig for a whole module, on a database of its own."""
+    with django_db_blocker.unblock(), fresh_database(), running_rig() as rig:
         yield rig
 
 

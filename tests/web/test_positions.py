@@ -1,6 +1,5 @@
 """Positions, holdings and funds on the page; closing and protecting from it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -17,14 +16,14 @@ from brokers.models import (
     BrokerConnection,
     BrokerQuestion,
 )
-from brokers.registry import capabilities_of
 from risk.models import RiskSettings
 from sigmatrader import clock
-from tests.factories import BrokerConnectionFactory, make_order
+from tests.factories import make_order
+from tests.support.positions import able_account
 from tests.web.conftest import HOSTILE, HX
 from trading.domain.order import Status
 from trading.models import Order, Position
-from trading.services import exits, halting
+from trading.services import halting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -55,10 +54,7 @@ def ours(account: BrokerConnection, qty: int = 40, **fields: Any) -> Position:
 @pytest.fixture
 def live(desk: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> BrokerConnection:
     """A live account with 40 INFY of ours, 65 at the broker, shares and funds."""
-    monkeypatch.setattr("brokers.accounts.is_available", lambda connection: True)
-    account: BrokerConnection = BrokerConnectionFactory(name="family")
-    able = replace(capabilities_of(account), triggers=True, two_leg=True)
-    monkeypatch.setattr(exits, "capabilities_of", lambda connection: able)
+    account = able_account(monkeypatch, name="family")
     now = clock.now() + timedelta(seconds=1)
     ours(account)
     AccountPosition.objects.create(
@@ -87,7 +83,7 @@ def place(account: BrokerConnection, **fields: Any) -> dict[str, Any]:
 def test_a_position_has_its_side_profit_and_a_way_out(desk):
     ours(desk.paper, -40, pnl=Decimal("-1234567.50"), realised=Decimal(100))
     page = text_of(desk.client.get(reverse("positions")))
-    for text in ("SHORT", "−40", "1,500.00", "1,510.00", "−₹12,34,567.50", "realised +₹100.00"):
+    for text in ("SHORT", "−40", "1,500.00", "1,510.00", "−₹12,34,567.50", "+₹100.00"):
         assert text in page
     assert f"{reverse('position')}?connection={desk.paper.pk}&amp;exchange=NSE" in page
 

@@ -52,8 +52,8 @@ MCX_CLOSED_2026 = frozenset(
 _EVENING = (time(17, 0), time(23, 30))
 _SPECIAL_2026: dict[tuple[str, date], tuple[time, time]] = {
     # A Sunday budget, with the usual hours.
-    **{("equity", date(2026, 2, 1)): (time(9, 15), time(15, 30))},
-    **{("commodity", date(2026, 2, 1)): (time(9, 0), time(17, 0))},
+    ("equity", date(2026, 2, 1)): (time(9, 15), time(15, 30)),
+    ("commodity", date(2026, 2, 1)): (time(9, 0), time(17, 0)),
     # Holidays of the stock exchanges on which commodities trade in the evening.
     **{
         ("commodity", day): _EVENING

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from sigmatrader.db import write_transaction
 from trading.domain.order import Status
 from trading.models import Order
-from trading.services import lifecycle
+from trading.services import legs, lifecycle
 from trading.services.errors import Conflict
 
 
@@ -20,7 +21,11 @@ def cancel(order: Order, *, actor: str, reason: str = "cancelled") -> CancelResu
     """Cancel, wherever the order is. Raises Conflict when it has already ended."""
     status = Status(order.status)
     if status in (Status.WAITING, Status.QUEUED):
-        done = lifecycle.transition(order, Status.CANCELLED, actor=actor, reason=reason)
+        with write_transaction():
+            done = lifecycle.transition(order, Status.CANCELLED, actor=actor, reason=reason)
+            other = legs.other_leg(order)
+            if other is not None and other.status == status:
+                lifecycle.transition(other, Status.CANCELLED, actor=actor, reason=reason)
         return CancelResult(done, pending=False)
     if status in (Status.SENT, Status.PARTIALLY_EXECUTED):
         done = lifecycle.transition(

@@ -42,25 +42,25 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
             connection=connection, broker_order_id__in=[report.order_id for report in fresh]
         ).values_list("broker_order_id", flat=True)
     )
-    our_tags = set(
-        OrderAttempt.objects.filter(
+    wearers = {
+        tag: (order_id, holds)
+        for tag, order_id, holds in OrderAttempt.objects.filter(
             order__connection=connection,
             tag__in={tag for report in fresh for tag in tags_on(report)},
-        ).values_list("tag", flat=True)
-    )
-    open_triggers = list(_triggers_in_doubt(connection))
+        ).values_list("tag", "order_id", "order__broker_order_id")
+    }
+    in_doubt = _triggers_in_doubt(connection)
     adopted = 0
     for report in fresh:
         if report.order_id in ours:
             known.add(str(report.order_id))
             continue
-        if tags_on(report) & our_tags or (
-            report.trigger_id and _is_our_trigger(connection, report)
-        ):
+        worn = [wearers[tag] for tag in tags_on(report) if tag in wearers]
+        if any(not holds for _, holds in worn) or _is_our_trigger(connection, report):
             continue  # its own order takes it over
-        if any(_may_be_of(order, report) for order in open_triggers):
+        if any(_may_be_of(order, report) for order in in_doubt):
             continue  # a trigger in doubt may have become it
-        _adopt(connection, report)
+        _adopt(connection, report, copy_of=worn[0][0] if worn else None)
         known.add(str(report.order_id))
         adopted += 1
     return adopted
@@ -87,7 +87,10 @@ def _may_be_of(order: Order, report: OrderReport) -> bool:
     )
 
 
-def _adopt(connection: BrokerConnection, report: OrderReport) -> None:
+def _adopt(
+    connection: BrokerConnection, report: OrderReport, *, copy_of: int | None = None
+) -> None:
+    """Make a row of `report`. `copy_of`: our order whose tag it wears a second time."""
     instrument = Instrument.objects.filter(
         exchange=report.exchange, tradingsymbol=report.tradingsymbol
     ).first()
@@ -130,7 +133,17 @@ def _adopt(connection: BrokerConnection, report: OrderReport) -> None:
         )
         updates.apply(order.pk, report, reason=OUTSIDE)
     logger.warning("order %s: %s was placed outside SigmaTrader", order.pk, report.order_id)
-    if strangers := sorted(tag for tag in tags_on(report) if _OUR_FORM.fullmatch(tag)):
+    _alarm(connection, report, copy_of)
+
+
+def _alarm(connection: BrokerConnection, report: OrderReport, copy_of: int | None) -> None:
+    """A tag like ours on an order that isn't: the account stops until a person has looked."""
+    if copy_of is not None:
+        stop_account(
+            connection.pk,
+            f"Order {copy_of} stands at the broker a second time, as {report.order_id}.",
+        )
+    elif strangers := sorted(tag for tag in tags_on(report) if _OUR_FORM.fullmatch(tag)):
         stop_account(
             connection.pk,
             f"Order {report.order_id} at {connection.name} wears the tag {strangers[0]}, which "

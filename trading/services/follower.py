@@ -27,6 +27,7 @@ from trading.models import Fill, Order
 from trading.services import account_reads, ledger, questions, reconcile
 from trading.services.book import read
 from trading.services.cancels import pending, send_cancels
+from trading.services.recovery import worker_is_dead
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +216,9 @@ def take_lease(connection: BrokerConnection, worker_id: str) -> bool:
     if mine.filter(follower_until__gt=half).exists():
         return True
     free = Q(follower=worker_id) | Q(follower="") | Q(follower_until__lt=now)
+    holder = AccountState.objects.values_list("follower", flat=True).get(connection=connection)
+    if holder not in ("", worker_id) and worker_is_dead(holder):
+        free |= Q(follower=holder)
     taken = AccountState.objects.filter(free, connection=connection).update(
         follower=worker_id, follower_until=until
     )

@@ -15,13 +15,16 @@ from sigmatrader.db import write_transaction
 from trading.domain.order import RETRYABLE, WORKING, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import Mode, OrderType, Origin, Product, Validity
-from trading.models import Order, OrderAttempt
-from trading.services import lifecycle
+from trading.models import BookEntry, Order, OrderAttempt
+from trading.services import legs, lifecycle
 from trading.services.attempts import new_client_order_id
 from trading.services.cancelling import CancelResult as CancelResult
 from trading.services.cancelling import cancel as cancel
+from trading.services.contract import problems
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
 from trading.services.exposure import decide
+from trading.services.instruments import listed
+from trading.services.instruments import resolve as resolve_symbol
 
 EDITABLE = ("qty", "price", "trigger_price", "order_type", "product", "validity", "gtt")
 MODIFIABLE = ("qty", "price", "trigger_price", "order_type", "validity")
@@ -95,9 +98,20 @@ def edit(
     changed = {name: value for name, value in changes.items() if value != getattr(order, name)}
     if not changed:
         return order
+    if tied := sorted(set(changed) - {"price", "trigger_price"}):
+        _not_of_two(order, dict.fromkeys(tied, "The two legs share it: cancel and protect anew."))
     if "qty" in changed:
         changed |= {"requested_qty": changed["qty"], "needs_quantity": changed["qty"] <= 0}
     return lifecycle.amend(order, changed, actor=actor, reason="edited")
+
+
+def _not_of_two(order: Order, errors: Mapping[str, str]) -> None:
+    """Raise InvalidChange when `order` is one leg of a two-leg trigger."""
+    if legs.other_leg(order) is not None:
+        raise InvalidChange(
+            "The stop and the target of one trigger belong together.",
+            errors={name: [text] for name, text in errors.items()},
+        )
 
 
 def _executable(order: Order) -> None:
@@ -105,6 +119,7 @@ def _executable(order: Order) -> None:
     errors = shape_errors(order)
     if order.qty <= 0 or order.needs_quantity:
         errors["qty"] = ["The quantity is missing: fill it in first."]
+    errors = errors or problems(order)
     if errors:
         first = "; ".join(text for texts in errors.values() for text in texts)
         raise NotExecutable(first, errors=errors)
@@ -135,17 +150,20 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
     if order.status != Status.WAITING:
         raise Conflict(f"This order is already {order.status}.", code="already_decided")
     _check_version(order, version)
+    if order.oco_with_id is not None:
+        raise Conflict(f"This is the target of order {order.oco_with_id}: execute that one.")
     now = clock.now()
     if order.expires_at is not None and order.expires_at <= now:
         expire(order)
         raise Conflict("This order waited too long and has expired.", code="expired")
+    _name_instrument(order, actor)
     _executable(order)
     decision = preview(order)
     if decision.gates:
         raise NotExecutable(
             " ".join(gate.message for gate in decision.gates), code=decision.gates[0].code
         )
-    return lifecycle.transition(
+    return legs.transition(
         order,
         Status.QUEUED,
         actor=actor,
@@ -159,6 +177,29 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
     )
 
 
+def _name_instrument(order: Order, actor: str) -> None:
+    """Take over what the list, an override or a contract rule says by now of the instrument."""
+    found = listed(order.exchange, order.tradingsymbol) or resolve_symbol(
+        order.exchange,
+        order.tradingsymbol,
+        strategy=order.strategy,
+        live=not order.simulated,
+    )
+    if found.problem:
+        if order.simulated:
+            return
+        raise NotExecutable(found.problem, code="instrument", errors={"symbol": [found.problem]})
+    changes = {
+        name: value
+        for name in ("exchange", "tradingsymbol", "lot_size", "multiplier")
+        if (value := getattr(found, name)) != getattr(order, name)
+    }
+    if changes:
+        lifecycle.amend(
+            order, changes, actor=actor, reason=f"it is {found.exchange}:{found.tradingsymbol}"
+        )
+
+
 def sending_deadline(order: Order) -> Any:
     """Until when a live order may be sent after the press; paper trades at any hour."""
     if order.simulated:
@@ -168,7 +209,7 @@ def sending_deadline(order: Order) -> Any:
 
 
 def expire(order: Order) -> Order:
-    return lifecycle.transition(
+    return legs.transition(
         order, Status.EXPIRED, actor="clock", reason="its time was over before it was sent"
     )
 
@@ -177,7 +218,7 @@ def cancel_waiting(order: Order, *, actor: str) -> Order:
     """WAITING → CANCELLED only; anything else is a Conflict."""
     if order.status != Status.WAITING:
         raise Conflict(f"Only a waiting order can be cancelled here; this one is {order.status}.")
-    return lifecycle.transition(order, Status.CANCELLED, actor=actor, reason="cancelled")
+    return cancel(order, actor=actor).order
 
 
 def restore(order: Order, *, actor: str) -> Order:
@@ -189,6 +230,7 @@ def restore(order: Order, *, actor: str) -> Order:
         or order.attempts.exclude(outcome=OrderAttempt.Outcome.NOT_SENT).exists()
     ):
         raise Conflict("This order was sent to the broker: retry it as a new order instead.")
+    _alone(order)
     with write_transaction():
         if order.retry_of_id is not None:
             _only_retry(order.retry_of_id, besides=order.pk)
@@ -229,9 +271,15 @@ def retry(order: Order, *, actor: str) -> Order:
 
     One living retry at a time: the second press gets the first one's number.
     """
+    _alone(order)
     with write_transaction():
         _only_retry(order.pk)
         return _retry_as_new(order, actor)
+
+
+def _alone(order: Order) -> None:
+    if legs.other_leg(order) is not None:
+        raise Conflict("A stop and its target go together: protect the position anew.")
 
 
 def _retry_as_new(order: Order, actor: str) -> Order:
@@ -267,6 +315,8 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
     """A person says what became of an UNKNOWN order: NOT_PLACED, or PLACED with the broker's id."""
     if order.status != Status.UNKNOWN:
         raise Conflict(f"Only an UNKNOWN order can be resolved; this one is {order.status}.")
+    if order.oco_with_id is not None:
+        raise Conflict(f"This is the target of order {order.oco_with_id}: resolve that one.")
     reason = reason.strip()
     if len(reason) < 5:
         raise InvalidChange(
@@ -287,6 +337,10 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
             "That id belongs to another order.",
             errors={"broker_order_id": [f"Order {holder} has this id: look again."]},
         )
+    if placed and (doubt := _not_in_book(order, broker_order_id.strip())):
+        raise InvalidChange(
+            "The broker's book does not show that order.", errors={"broker_order_id": [doubt]}
+        )
     with write_transaction():
         order.attempts.filter(closed_at__isnull=True).update(
             closed_at=clock.now(),
@@ -295,7 +349,7 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
             message=f"{actor}: {reason}",
         )
         if placed:
-            lifecycle.transition(
+            legs.transition(
                 order,
                 Status.SENT,
                 actor=actor,
@@ -303,11 +357,11 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
                 changes={_id_field(order): broker_order_id.strip(), "error_message": ""},
             )
             if order.cancel_requested:
-                lifecycle.transition(
+                legs.transition(
                     order, Status.CANCEL_PENDING, actor=actor, reason="cancel asked before"
                 )
             return order
-        return lifecycle.transition(
+        return legs.transition(
             order,
             Status.FAILED,
             actor=actor,
@@ -324,6 +378,24 @@ def _holder_of(order: Order, broker_id: str) -> int | None:
     """Another order of the account that has this id at the broker."""
     same = Order.objects.filter(connection_id=order.connection_id).exclude(pk=order.pk)
     return same.filter(**{_id_field(order): broker_id}).values_list("pk", flat=True).first()
+
+
+def _not_in_book(order: Order, broker_id: str) -> str:
+    """Why `broker_id` can't be this order, by the book as it was last read; empty when it can.
+
+    A mistyped id would leave an order that no report ever ends.
+    """
+    if order.gtt or not capabilities_of(order.connection).sessions:
+        return ""
+    entry = BookEntry.objects.filter(
+        connection_id=order.connection_id, broker_order_id=broker_id
+    ).first()
+    if entry is None:
+        return "The order book that was last read has no such id: copy it from Kite's order book."
+    shown = (entry.report["exchange"], entry.report["tradingsymbol"], entry.report["side"])
+    if shown != (order.exchange, order.tradingsymbol, order.side):
+        return f"That is {shown[2]} {shown[0]}:{shown[1]}: another order."
+    return ""
 
 
 def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:

@@ -126,8 +126,7 @@ class Command(BaseCommand):
             f"    .venv/bin/python manage.py sendalert --sample entry{self._url_option(address)}",
             *self._curl(address),
             "",
-            f"  {_whose_money()}"
-            + ("" if with_worker else "  No worker: queued orders wait."),
+            f"  {_whose_money()}" + ("" if with_worker else "  No worker: queued orders wait."),
             "  Ctrl-C stops everything.",
             "",
         ]

@@ -129,7 +129,7 @@ def cost(request: HttpRequest, order_id: int) -> HttpResponse:
         if not is_htmx(request):
             return redirect(f"{reverse('queue')}?edit={order_id}#order-{order_id}")
         asked = BrokerQuestion.objects.filter(
-            pk=number_in(request, "question"),
+            pk=number_in(request, "question") or 0,
             connection=order.connection,
             kind=QuestionKind.ORDER_COST,
         ).first()
