@@ -306,13 +306,13 @@ class Rig:
     def logs(self) -> str:
         return "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in self.workers)
 
-    def until_posted(self, order: Order) -> None:
-        """Until the broker has received the request that places `order`."""
-        tags = {order.client_order_id}
-        self.wait(lambda: self.posts(order), f"the broker is asked to place {tags}")
+    def until_called(self, order: Order) -> Order:
+        """Until the call that places `order` is over, whatever came of it."""
+        before = {Status.WAITING, Status.QUEUED, Status.SENDING}
+        return self.until(order, *(set(Status) - before))
 
     def posts(self, order: Order) -> list[Any]:
-        """Every request to place `order` that has reached the broker, by tag."""
+        """Every request to place `order` that the broker has read, by tag."""
         tags = set(order.attempts.values_list("tag", flat=True)) | {order.client_order_id}
         return [
             entry
