@@ -13,7 +13,7 @@ help:
 	@echo "make run     start SigmaTrader (sets up on the first run; Ctrl-C stops it)"
 	@echo "make test    the whole suite: SQLite, PostgreSQL, browser"
 	@echo "make check   formatting, types, import contracts, migrations, templates, docs, locks"
-	@echo "make demo    not in this version yet"
+	@echo "make demo    a sample trading day on a simulated broker (own data, own ports)"
 	@echo "make bench   not in this version yet"
 	@echo "make lock    compile requirements.txt and requirements-dev.txt from pyproject.toml"
 	@echo "make docs    rewrite the generated parts of docs/"
@@ -34,8 +34,8 @@ test: venv-dev
 check: venv-dev
 	@exec $(PY) -m scripts.check
 
-demo:
-	@echo "There is no demo yet: the Kite simulator is not part of this version."
+demo: venv
+	@exec $(PY) manage.py demo $(OPTIONS)
 
 bench:
 	@echo "There are no benchmarks yet."

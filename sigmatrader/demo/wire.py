@@ -1,4 +1,4 @@
-"""What reaches the demo over HTTP: alerts as TradingView posts them, and a login without browser."""
+"""What reaches the demo over HTTP: alerts as TradingView posts them, and a bare login."""
 
 import json
 import urllib.error
@@ -83,7 +83,15 @@ def _send(
     )
     try:
         with _opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
-            return answer.status, json.loads(answer.read())
+            return answer.status, _read(answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, json.loads(error.read() or b"{}")
+            return error.code, _read(error.read())
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}  # a page of an error; its status says what went wrong
+    return found if isinstance(found, dict) else {}

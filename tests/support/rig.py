@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from brokers.registry import broker_for
@@ -25,6 +26,7 @@ from brokers.simulator.exchange import Exchange
 from brokers.simulator.server import KiteSimulator
 from risk import policy
 from sigmatrader import clock
+from sigmatrader.db import Busy, write_transaction
 from tests.support import invariants, processes
 from tests.support.databases import database_url, fresh_database
 from trading.domain.order import ENDED, IN_FLIGHT, Status
@@ -48,6 +50,7 @@ TIMEOUT = 0.3
 GRACE = 1.0
 QUICK = {
     "ST_BROKER_TIMEOUT_SECONDS": str(TIMEOUT),
+    "ST_LEASE_MARGIN_SECONDS": "0.9",
     "ST_RECONCILE_INTERVAL_SECONDS": "0.1",
     "ST_RECONCILE_GRACE_SECONDS": str(GRACE),
     "ST_WORKER_POLL_MS": "20",
@@ -106,6 +109,15 @@ class Rig:
         self.connection.refresh_from_db()
         self._log_in(self.connection)
 
+    def move_to(self, moment: datetime) -> None:
+        """Our clock, the broker's and that of workers started from now on; logged in anew."""
+        offset = (moment - datetime.now(clock.IST)).total_seconds()
+        clock.move(offset)
+        self.simulator.clock.set(moment)
+        self.environment["ST_CLOCK_OFFSET_SECONDS"] = str(offset)
+        self.exchange.tick()
+        self.log_in()
+
     def _strategy(self, mode: Mode) -> Strategy:
         return Strategy.objects.create(
             name=f"rig-{mode.lower()}",
@@ -160,6 +172,11 @@ class Rig:
                 connection_id=self.connection.pk,
             )
 
+    def halt_reason(self) -> str:
+        """Why the account is halted; empty while it is not."""
+        states = policy.states_for(self.connection.pk, None)
+        return " ".join(one.reason for one in states if one.state == TradingStateName.HALTED)
+
     # -- workers ---------------------------------------------------------------------------
 
     def start(
@@ -202,8 +219,22 @@ class Rig:
         self.stop(name, signal.SIGKILL)
 
     def pause(self, name: str = "worker") -> None:
-        """SIGSTOP: it hangs, and holds whatever it has."""
-        self.workers[name].send_signal(signal.SIGSTOP)
+        """SIGSTOP: it hangs, at a moment at which it does not hold the database."""
+        process = self.workers[name]
+
+        def stopped() -> bool:
+            process.send_signal(signal.SIGSTOP)
+            try:
+                with write_transaction(0.1):
+                    BrokerConnection.objects.select_for_update(nowait=True).get(
+                        pk=self.connection.pk
+                    )
+            except (Busy, OperationalError):
+                process.send_signal(signal.SIGCONT)
+                return False
+            return True
+
+        self.wait(stopped, f"{name} stops")
 
     def go_on(self, name: str = "worker") -> None:
         self.workers[name].send_signal(signal.SIGCONT)

@@ -200,6 +200,7 @@ def test_the_brokers_orders_of_that_day_and_instrument_are_offered(desk, unknown
     entry(unknown, "OTHER", quantity=99)
     entry(unknown, "SAME")
     entry(unknown, "ELSEWHERE", tradingsymbol="TCS")
+    entry(unknown, "AGAINST", side="SELL")
     old = entry(unknown, "YESTERDAY")
     BookEntry.objects.filter(pk=old.pk).update(book_day=old.book_day - timedelta(days=1))
     assert choices_of(desk, unknown) == ["SAME", "OTHER"]
@@ -228,6 +229,7 @@ def test_choosing_an_order_resolves_to_its_id(desk, unknown):
 
 def test_an_id_may_still_be_typed(desk, unknown):
     entry(unknown, "251123000042")
+    entry(unknown, "251123000043")
     resolve(desk, unknown, candidate="", broker_order_id="251123000043")
     unknown.refresh_from_db()
     assert unknown.broker_order_id == "251123000043"
@@ -240,6 +242,7 @@ def test_an_id_may_still_be_typed(desk, unknown):
         ({"candidate": "251123000042", "outcome": "NOT_PLACED"}, "None of these"),
         ({"candidate": "NOT-IN-THE-BOOK"}, "not one of the available choices"),
         ({"candidate": "", "broker_order_id": ""}, "Enter the order id"),
+        ({"candidate": "", "broker_order_id": "251123000024"}, "has no such id"),
     ],
 )
 def test_a_contradiction_resolves_nothing(desk, unknown, fields, text):

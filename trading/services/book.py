@@ -74,8 +74,8 @@ class Archive:
     written: dict[str, str] = field(default_factory=dict)
     day: date | None = None
 
-    def keep(self, connection: BrokerConnection, book: Book) -> int:
-        """Store what is new in `book`; returns how many entries were written."""
+    def keep(self, connection: BrokerConnection, book: Book) -> dict[int, OrderReport]:
+        """Store what is new in `book`; returns those reports by the order of ours they are of."""
         today = book_day(book.read_at)
         if today != self.day:
             self.written.clear()
@@ -86,7 +86,7 @@ class Archive:
             if self.written.get(order_id) != repr(report)
         }
         if not changed:
-            return 0
+            return {}
         ours = dict(
             Order.objects.filter(connection=connection, broker_order_id__in=changed).values_list(
                 "broker_order_id", "pk"
@@ -111,7 +111,7 @@ class Archive:
             batch_size=500,
         )
         self.written |= {order_id: repr(report) for order_id, report in changed.items()}
-        return len(changed)
+        return {ours[order_id]: report for order_id, report in changed.items() if order_id in ours}
 
 
 def plain(value: Any) -> Any:

@@ -73,10 +73,14 @@ class _Working:
 
 def _working(order: Order) -> list[_Working]:
     """Other orders of the account that may still fill."""
+    # A live exit beside an order in doubt is cut to what the broker shows just before it is sent.
+    counted = set(_COUNTED)
+    if order.reduce_only and not order.simulated:
+        counted.discard(Status.UNKNOWN)
     # Of the two legs of one trigger only one can fill: the stop leg stands for both.
     rows = (
         Order.objects.filter(
-            connection_id=order.connection_id, status__in=_COUNTED, oco_with__isnull=True
+            connection_id=order.connection_id, status__in=counted, oco_with__isnull=True
         )
         .exclude(pk__in=[order.pk, order.oco_with_id or order.pk])
         .values_list("exchange", "tradingsymbol", "product", "side", "reduce_only")

@@ -1,5 +1,6 @@
 """Fills become positions and closed trades, first in, first out, in the fill's own transaction."""
 
+import logging
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -8,9 +9,11 @@ from django.db.models import F
 from brokers.models import BrokerConnection
 from brokers.port import Trade
 from brokers.prices import latest_prices
-from trading.domain.position import Closed, FillRow, Lot, PositionState, apply
+from trading.domain.position import Closed, FillRow, Lot, PositionState, apply, fold
 from trading.domain.values import InstrumentKey, Side
 from trading.models import ClosedTrade, Fill, Order, Position
+
+logger = logging.getLogger(__name__)
 
 _PAISA = Decimal("0.0001")
 
@@ -68,12 +71,14 @@ def _r_multiple(entry: Order, piece: Closed) -> Decimal | None:
     return _exact(piece.pnl / risk) if risk else None
 
 
-def _store_closed(pieces: Iterable[Closed], order: Order) -> None:
+def _store_closed(pieces: Iterable[Closed]) -> None:
     for piece in pieces:
         assert piece.entry_order_id is not None
+        assert piece.exit_order_id is not None
         assert piece.opened_at is not None
         assert piece.closed_at is not None
         entry = Order.objects.get(pk=piece.entry_order_id)
+        order = Order.objects.get(pk=piece.exit_order_id)
         ClosedTrade.objects.create(
             entry_order=entry,
             exit_order=order,
@@ -95,12 +100,16 @@ def _store_closed(pieces: Iterable[Closed], order: Order) -> None:
 
 
 def record(order: Order, trade: Trade) -> bool:
-    """Book one trade of `order`; False when it was booked before.
+    """Book one trade of `order`; False when it was booked before, at the same price.
 
     Must run inside the transaction that writes the order's filled quantity.
     """
-    if Fill.objects.filter(order=order, trade_id=trade.trade_id).exists():
-        return False
+    booked = Fill.objects.filter(order=order, trade_id=trade.trade_id).first()
+    if booked is not None:
+        if booked.price == trade.price:
+            return False
+        _correct(order, booked, trade.price)
+        return True
     position = _position_of(order)
     open_fills = _open_fills(order)
     before = PositionState(
@@ -129,7 +138,7 @@ def record(order: Order, trade: Trade) -> bool:
         open_qty=trade.quantity - closing,
         at=trade.at,
     )
-    _store_closed(after.closed, order)
+    _store_closed(after.closed)
     position.qty = after.quantity
     position.avg_price = _exact(after.average_price)
     position.realised = _exact(after.realised)
@@ -138,6 +147,38 @@ def record(order: Order, trade: Trade) -> bool:
     position.last_updated = trade.at
     position.save()
     return True
+
+
+def _correct(order: Order, fill: Fill, price: Decimal) -> None:
+    """The broker revised a trade's price: everything that was built on it is built again."""
+    logger.warning(
+        "order %s: the broker revised trade %s from %s to %s",
+        order.pk,
+        fill.trade_id,
+        fill.price,
+        price,
+    )
+    Fill.objects.filter(pk=fill.pk).update(price=price)
+    position = _position_of(order)
+    key = {
+        "connection_id": order.connection_id,
+        "exchange": order.exchange,
+        "symbol": order.tradingsymbol,
+        "product": order.product,
+    }
+    fills = list(Fill.objects.filter(**key).order_by("id"))
+    state = fold(
+        [FillRow(Side(one.side), one.qty, one.price, one.order_id, one.at) for one in fills],
+        position.multiplier,
+    )
+    ClosedTrade.objects.filter(**key).delete()
+    _store_closed(state.closed)
+    position.avg_price = _exact(state.average_price)
+    position.realised = _exact(state.realised)
+    position.pnl = _exact(
+        state.realised + state.unrealised(position.last_price, position.multiplier)
+    )
+    position.save(update_fields=["avg_price", "realised", "pnl"])
 
 
 def mark_to_market(connection: BrokerConnection) -> int:

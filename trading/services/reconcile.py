@@ -186,7 +186,8 @@ def take_in(connection: BrokerConnection, broker: Broker, book: Book, memory: Me
     if broker.capabilities.sessions:
         triggers.follow(connection.pk, book.reports)
         external.adopt_foreign(connection, book, memory.known)
-        memory.archive.keep(connection, book)
+        for order_id, report in memory.archive.keep(connection, book).items():
+            updates.review(order_id, report)
     _note_read(connection, book)
 
 

@@ -16,6 +16,8 @@ from trading.services.errors import Conflict
 logger = logging.getLogger(__name__)
 
 BROKER = "broker"
+# Averages are told to the paisa or to many digits: less than this is the same price.
+_PAISA = Decimal("0.01")
 
 
 def _target(report: OrderReport, filled: int, quantity: int, cancel_asked: bool) -> Status:
@@ -166,6 +168,41 @@ def _may_move(before: Status, target: Status, *, grew: bool) -> bool:
     except IllegalTransition:
         return False
     return True
+
+
+def review(order_id: int, report: OrderReport) -> None:
+    """Look at a report of an order that may have ended: late fills, and revised prices, are facts.
+
+    The old average stays in the event's data.
+    """
+    order = Order.objects.get(pk=order_id)
+    if not order.ended:
+        return
+    if is_news(order, report) or _has_unbooked(order, report):
+        order = apply(order_id, report)
+    shown = report.average_price
+    if (
+        shown is None
+        or order.average_price is None
+        or report.filled_quantity != order.filled_qty
+        or abs(shown - order.average_price) < _PAISA
+    ):
+        return
+    try:
+        lifecycle.amend(
+            order,
+            {"average_price": shown},
+            actor=BROKER,
+            reason="the broker revised the average price",
+            data={"average_price_before": str(order.average_price)},
+        )
+    except Conflict:
+        logger.info("order %s moved on while its average price was revised", order.pk)
+
+
+def _has_unbooked(order: Order, report: OrderReport) -> bool:
+    booked = dict(order.fills.values_list("trade_id", "price"))
+    return any(booked.get(trade.trade_id) != trade.price for trade in report.trades)
 
 
 def read(order: Order, broker: Broker) -> OrderReport | None:

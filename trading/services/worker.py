@@ -26,6 +26,7 @@ from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status
 from trading.models import IdempotentRequest, IntakeCounter, Order, WorkerHeartbeat
 from trading.services import (
+    cancels,
     instrument_list,
     ledger,
     limiter,
@@ -243,10 +244,10 @@ class Worker:
             elif account.pk in pending | asked and (found := self._followers.get(account.pk)):
                 found.wake()
 
-    def _follow_one_paper(self, account: BrokerConnection, cancels: bool) -> None:
+    def _follow_one_paper(self, account: BrokerConnection, cancel_asked: bool) -> None:
         broker = broker_for(account)
         changed = broker.advance(clock.now())
-        if cancels:
+        if cancel_asked:
             cancels.send_cancels(account, broker)
         if changed:
             reconcile.follow_working(account, broker)

@@ -20,9 +20,9 @@ class Candidate:
 
 
 def candidates_of(order: Order) -> list[Candidate]:
-    """The book's entries of the order's day and instrument that no other order of ours is.
+    """The book's entries of the order's day, instrument and side that no other order of ours is.
 
-    Those on its side with its quantity come first. A GTT has none: its id is a trigger's.
+    Those with its quantity come first. A GTT has none: its id is a trigger's.
     """
     if order.gtt:
         return []
@@ -32,6 +32,7 @@ def candidates_of(order: Order) -> list[Candidate]:
         book_day=book_day(tried or order.sent_at or order.created_at),
         report__exchange=order.exchange,
         report__tradingsymbol=order.tradingsymbol,
+        report__side=order.side,
     )
     held = set(
         Order.objects.filter(
@@ -42,14 +43,8 @@ def candidates_of(order: Order) -> list[Candidate]:
         .values_list("broker_order_id", flat=True)
     )
     free = [entry for entry in entries if entry.broker_order_id not in held]
-    free.sort(key=lambda entry: not _alike(entry, order))
+    free.sort(key=lambda entry: entry.report.get("quantity") != order.qty)
     return [Candidate(entry.broker_order_id, _words(entry)) for entry in free[:_MOST]]
-
-
-def _alike(entry: BookEntry, order: Order) -> bool:
-    return bool(
-        entry.report.get("side") == order.side and entry.report.get("quantity") == order.qty
-    )
 
 
 def _words(entry: BookEntry) -> str:

@@ -167,7 +167,7 @@ class ResolveForm(forms.Form):
     candidate = forms.ChoiceField(
         label="Which of the broker's orders is it?",
         required=False,
-        help_text="Orders of that day and instrument that no other order here is.",
+        help_text="Orders of that day, instrument and side that no other order here is.",
     )
     broker_order_id = forms.CharField(
         label="Or its id at the broker, when it is not in the list", required=False, max_length=64

@@ -45,7 +45,7 @@ class ZerodhaPostback(View):
             logger.warning("a postback was not noted: %s", type(error).__name__)
             return JsonResponse({"status": "unavailable"}, status=503)
 
-    def http_method_not_allowed(  # type: ignore[override]
+    def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         response = JsonResponse({"status": "rejected", "code": "method_not_allowed"}, status=405)
