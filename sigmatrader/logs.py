@@ -84,7 +84,8 @@ def configure(_: dict[str, Any]) -> None:
                 "console": {
                     "class": "logging.StreamHandler",
                     "formatter": "console",
-                    "level": "INFO",
+                    # In the demo the console tells the day; the files have everything.
+                    "level": "WARNING" if settings.ST.ENVIRONMENT == "demo" else "INFO",
                 },
                 "file": {
                     "class": "logging.handlers.RotatingFileHandler",

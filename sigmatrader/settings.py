@@ -112,8 +112,10 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 _HTTPS = ST.PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
-SESSION_COOKIE_NAME = "__Host-sigmatrader" if _HTTPS else "sigmatrader"
-CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else "sigmatrader_csrf"
+# Cookies know no ports: those of the demo must not log out the installation beside it.
+_COOKIE = "sigmatrader_demo" if ST.ENVIRONMENT == "demo" else "sigmatrader"
+SESSION_COOKIE_NAME = "__Host-sigmatrader" if _HTTPS else _COOKIE
+CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else f"{_COOKIE}_csrf"
 CSRF_TRUSTED_ORIGINS = [ST.PUBLIC_URL] if ST.PUBLIC_URL else []
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

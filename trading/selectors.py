@@ -253,16 +253,6 @@ def refused_requests(since: datetime) -> list[tuple[str, int, int]]:
 # -- positions and trades ------------------------------------------------------------------------
 
 
-def open_positions() -> QuerySet[Position]:
-    return Position.objects.exclude(qty=0).select_related("connection").order_by("symbol", "pk")
-
-
-def flat_positions(since: datetime) -> QuerySet[Position]:
-    """Closed since that moment."""
-    flat = Position.objects.filter(qty=0, last_updated__gte=since)
-    return flat.select_related("connection").order_by("symbol", "pk")
-
-
 def positions_comparable(connection: BrokerConnection) -> bool:
     """Whether the broker's positions were read after our last fill, and its holdings that day."""
     state = AccountState.objects.filter(connection=connection).first()

@@ -125,11 +125,11 @@ class SampleDay:
         self._stage.alert(
             SWING,
             "NSE:WIPRO",
-            "{{strategy.order.action}} 10 WIPRO, a placeholder that was not filled in",
+            "10 WIPRO, but which way was not filled in",
             order_action="{{strategy.order.action}}",
             quantity=10,
         )
-        self._stage.note("           → those of swing wait for you: look at the queue.")
+        self._stage.note("          → TCS and SUNPHARMA wait for you in the queue")
 
     def _rally(self) -> None:
         self._stage.say("market INFY rises, SBIN slips")

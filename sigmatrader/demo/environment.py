@@ -107,7 +107,8 @@ def prepare_folder(folder: Path, now: datetime, *, keep: bool) -> Session:
     _check_not_running(folder)
     last = date.fromisoformat(marker.read_text()) if keep and marker.exists() else None
     session = choose_session(now, last)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.umask(0o077)  # what is written there is the owner's alone
+    folder.mkdir(parents=True, exist_ok=True)
     if not keep:
         for path in folder.iterdir():
             if path != marker:  # the last one to go: without it the folder would be a stranger's

@@ -13,10 +13,12 @@ _STEP_SECONDS = 1.0
 class DemoMarket:
     """Prices and broker's doings of one simulator. Symbols are `EXCHANGE:TRADINGSYMBOL`."""
 
-    def __init__(self, simulator: KiteSimulator, pause: Callable[[float], None]) -> None:
-        """`pause` waits so many seconds."""
+    def __init__(
+        self, simulator: KiteSimulator, user_id: str, pause: Callable[[float], None]
+    ) -> None:
+        """`user_id`: whose account it is about; `pause` waits so many seconds."""
         self._simulator = simulator
-        self._exchange = simulator.exchange
+        self._exchange = simulator.exchanges[user_id]
         self._pause = pause
 
     def nearest_future(self, name: str) -> str:

@@ -149,9 +149,11 @@ def test_a_broker_that_refuses_for_a_while_is_not_stormed(rig: Rig) -> None:
 
 def test_a_session_that_ends_in_a_batch_sets_the_rest_aside_without_a_storm(rig: Rig) -> None:
     rig.until(rig.order(auto=True), "EXECUTED")
+    rig.pause()
     rig.simulator.expire_sessions()
     before = len(rig.simulator.journal.entries())
     orders = [rig.order(auto=number % 2 == 0) for number in range(6)]
+    rig.go_on()
     for order in orders:
         now = rig.until(order, "WAITING")
         assert now.set_aside_reason
@@ -178,7 +180,7 @@ def test_a_refused_address_halts_the_account_and_says_what_to_do(rig: Rig) -> No
     rig.faults.always("place", f.permission_ip())
     first = rig.order()
     assert "IP" in rig.until(first, "WAITING").set_aside_reason
-    rig.wait(lambda: rig.halt_reason(), "the account is halted")
+    rig.wait(rig.halt_reason, "the account is halted")
     assert "developers.kite.trade" in rig.halt_reason()
     second = rig.order(auto=True)
     rig.until(second, "WAITING")

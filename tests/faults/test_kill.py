@@ -17,7 +17,8 @@ pytestmark = pytest.mark.faults
 QUICK = {
     "ST_RECONCILE_GRACE_SECONDS": "0.6",
     "ST_RECONCILE_INTERVAL_SECONDS": "0.2",
-    "ST_BROKER_TIMEOUT_SECONDS": "1",
+    "ST_BROKER_TIMEOUT_SECONDS": "0.5",
+    "ST_LEASE_MARGIN_SECONDS": "0.5",
 }
 
 

@@ -1,7 +1,7 @@
 """What must hold between our book and the broker's, whatever went wrong on the way."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -67,7 +67,7 @@ def violations(
     placed: Iterable[Any],
     *,
     first_order: int = 0,
-    seen_at_broker: frozenset[str] | set[str] = frozenset(),
+    seen_at_broker: Collection[str] = frozenset(),
     since: datetime | None = None,
     unknown_allowed: bool = False,
 ) -> list[Violation]:
@@ -86,7 +86,7 @@ def violations(
         found += _of_order(order, ledger, unknown_allowed)
     found += _strangers(orders, ledger, seen_at_broker)
     found += _after_halt(connection, placed, since)
-    found += _positions(connection, ledger)
+    found += _positions(connection, orders, ledger, seen_at_broker)
     return found
 
 
@@ -170,9 +170,7 @@ def _same(logged: Any, value: Any) -> bool:
     return bool(logged == value)
 
 
-def _strangers(
-    orders: list[Order], ledger: Ledger, seen: frozenset[str] | set[str]
-) -> list[Violation]:
+def _strangers(orders: list[Order], ledger: Ledger, seen: Collection[str]) -> list[Violation]:
     """I3: every order and trigger of the broker's is one of ours here, exactly once."""
     ids = Counter(order.broker_order_id for order in orders if order.broker_order_id)
     triggers = {order.broker_trigger_id for order in orders if order.broker_trigger_id}
@@ -220,15 +218,24 @@ def _after_halt(
     return found
 
 
-def _positions(connection: BrokerConnection, ledger: Ledger) -> list[Violation]:
+def _positions(
+    connection: BrokerConnection, orders: list[Order], ledger: Ledger, seen: Collection[str]
+) -> list[Violation]:
+    """Net quantities of every instrument that these orders, or new ones there, are in."""
+    touched = {(one.exchange, one.tradingsymbol, one.product) for one in orders}
+    touched |= {_key(row) for row in ledger["orders"] if row["order_id"] not in seen}
     theirs: Counter[tuple[str, str, str]] = Counter()
     for row in ledger["positions"]:
-        theirs[row["exchange"], row["tradingsymbol"], row["product"]] += row["quantity"]
+        theirs[_key(row)] += row["quantity"]
     ours: Counter[tuple[str, str, str]] = Counter()
     for position in Position.objects.filter(connection=connection):
         ours[position.exchange, position.symbol, position.product] += position.qty
     return [
         Violation(WRONG, "position", f"{key}: {ours[key]} here, {theirs[key]} there")
-        for key in sorted({*ours, *theirs})
+        for key in sorted(touched)
         if ours[key] != theirs[key]
     ]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["exchange"], row["tradingsymbol"], row["product"]

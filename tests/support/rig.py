@@ -29,6 +29,7 @@ from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
 from tests.support import invariants, processes
 from tests.support.databases import database_url, fresh_database
+from tests.support.nursery import Forked, Nursery
 from trading.domain.order import ENDED, IN_FLIGHT, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import (
@@ -56,6 +57,7 @@ QUICK = {
     "ST_WORKER_POLL_MS": "20",
 }
 PATIENCE = 30.0
+Process = subprocess.Popen[bytes] | Forked
 _EVERY = 0.02
 _ENDING_SECONDS = 20
 
@@ -71,7 +73,8 @@ class Rig:
         self.exchange = simulator.exchange
         self.faults = simulator.faults
         self.environment = dict(environment)
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.workers: dict[str, Process] = {}
+        self._nursery: Nursery | None = None
         self.connection = self._connect()
         self.strategies = {mode: self._strategy(mode) for mode in Mode}
         self._symbols = self._unused_symbols()
@@ -115,6 +118,7 @@ class Rig:
         clock.move(offset)
         self.simulator.clock.set(moment)
         self.environment["ST_CLOCK_OFFSET_SECONDS"] = str(offset)
+        self.close_nursery()
         self.exchange.tick()
         self.log_in()
 
@@ -179,23 +183,33 @@ class Rig:
 
     # -- workers ---------------------------------------------------------------------------
 
-    def start(
-        self, name: str = "worker", *command: str, ready: bool = True
-    ) -> subprocess.Popen[bytes]:
-        """Start a worker process, `manage.py worker` unless given; wait until it follows."""
-        line = [sys.executable, *(command or (str(REPOSITORY / "manage.py"), "worker"))]
-        process = processes.start(
+    def start(self, name: str = "worker") -> None:
+        """Start `manage.py worker` and wait until it is ready."""
+        line = [sys.executable, str(REPOSITORY / "manage.py"), "worker"]
+        self.log_path(name).unlink(missing_ok=True)
+        self.workers[name] = processes.start(
             line, log=self.log_path(name), environment=self.environment, folder=REPOSITORY
         )
-        self.workers[name] = process
-        if ready:
-            self.wait(
-                lambda: "is ready" in self.log(name) or self._ended(process, name),
-                f"{name} is ready",
-            )
-        return process
+        self._until_ready(name)
 
-    def _ended(self, process: subprocess.Popen[bytes], name: str) -> bool:
+    def fork(self, name: str = "worker", step: str = "", *, hold: Path | None = None) -> None:
+        """The same, quickly. One with a `step` dies there, or waits there until `hold` exists."""
+        if self._nursery is None:
+            self._nursery = Nursery(self.environment, self.log_path("nursery"))
+        self.log_path(name).unlink(missing_ok=True)
+        self.workers[name] = self._nursery.fork(
+            self.log_path(name), step, "hold" if hold else "die", str(hold or "")
+        )
+        if not step:
+            self._until_ready(name)
+
+    def _until_ready(self, name: str) -> None:
+        process = self.workers[name]
+        self.wait(
+            lambda: "is ready" in self.log(name) or self._ended(process, name), f"{name} is ready"
+        )
+
+    def _ended(self, process: Process, name: str) -> bool:
         if process.poll() is not None:
             raise AssertionError(f"{name} ended with {process.returncode}:\n{self.log(name)}")
         return False
@@ -251,6 +265,12 @@ class Rig:
     def close(self) -> None:
         for name in list(self.workers):
             self.stop(name)
+        self.close_nursery()
+
+    def close_nursery(self) -> None:
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
 
     # -- orders ----------------------------------------------------------------------------
 
@@ -467,6 +487,15 @@ def rig_without_worker(django_db_blocker: Any) -> Iterator[Rig]:
 def rig_with_worker(rig_without_worker: Rig) -> Rig:
     rig_without_worker.start()
     return rig_without_worker
+
+
+@pytest.fixture
+def bare_rig(rig_without_worker: Rig) -> Iterator[Rig]:
+    """A case of its own on the module's rig; it starts and ends its workers itself."""
+    rig_without_worker.begin()
+    yield rig_without_worker
+    for name in list(rig_without_worker.workers):
+        rig_without_worker.kill(name)
 
 
 @pytest.fixture

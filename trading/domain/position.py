@@ -129,3 +129,20 @@ def fold(fills: Iterable[FillRow], multiplier: Decimal = Decimal(1)) -> Position
     return PositionState(
         state.quantity, state.average_price, state.realised, state.open_lots, tuple(closed)
     )
+
+
+def open_quantities(fills: Sequence[FillRow]) -> list[int]:
+    """What is still open of each of `fills`, in their order: units, never negative."""
+    left = [fill.quantity for fill in fills]
+    waiting: list[int] = []
+    for number, fill in enumerate(fills):
+        while left[number] and waiting and fills[waiting[0]].side != fill.side:
+            first = waiting[0]
+            taken = min(left[number], left[first])
+            left[number] -= taken
+            left[first] -= taken
+            if not left[first]:
+                waiting.pop(0)
+        if left[number]:
+            waiting.append(number)
+    return left

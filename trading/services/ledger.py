@@ -9,7 +9,15 @@ from django.db.models import F
 from brokers.models import BrokerConnection
 from brokers.port import Trade
 from brokers.prices import latest_prices
-from trading.domain.position import Closed, FillRow, Lot, PositionState, apply, fold
+from trading.domain.position import (
+    Closed,
+    FillRow,
+    Lot,
+    PositionState,
+    apply,
+    fold,
+    open_quantities,
+)
 from trading.domain.values import InstrumentKey, Side
 from trading.models import ClosedTrade, Fill, Order, Position
 
@@ -100,16 +108,12 @@ def _store_closed(pieces: Iterable[Closed]) -> None:
 
 
 def record(order: Order, trade: Trade) -> bool:
-    """Book one trade of `order`; False when it was booked before, at the same price.
+    """Book one trade of `order`; False when it was booked before.
 
     Must run inside the transaction that writes the order's filled quantity.
     """
-    booked = Fill.objects.filter(order=order, trade_id=trade.trade_id).first()
-    if booked is not None:
-        if booked.price == trade.price:
-            return False
-        _correct(order, booked, trade.price)
-        return True
+    if Fill.objects.filter(order=order, trade_id=trade.trade_id).exists():
+        return False
     position = _position_of(order)
     open_fills = _open_fills(order)
     before = PositionState(
@@ -149,16 +153,33 @@ def record(order: Order, trade: Trade) -> bool:
     return True
 
 
-def _correct(order: Order, fill: Fill, price: Decimal) -> None:
-    """The broker revised a trade's price: everything that was built on it is built again."""
-    logger.warning(
-        "order %s: the broker revised trade %s from %s to %s",
-        order.pk,
-        fill.trade_id,
-        fill.price,
-        price,
-    )
-    Fill.objects.filter(pk=fill.pk).update(price=price)
+def correct(order: Order, trades: Iterable[Trade]) -> bool:
+    """Make the order's booked fills those that the broker shows now; False when they are.
+
+    A broker may revise a trade's price or quantity, or take it back. Everything that was built on
+    it is built again. Must run inside a transaction, with all trades of the order.
+    """
+    shown = {trade.trade_id: trade for trade in trades}
+    changed = False
+    for fill in Fill.objects.filter(order=order):
+        trade = shown.get(fill.trade_id)
+        if trade is None:
+            fill.delete()
+        elif (trade.quantity, trade.price) != (fill.qty, fill.price):
+            Fill.objects.filter(pk=fill.pk).update(
+                qty=trade.quantity, price=trade.price, open_qty=0
+            )
+        else:
+            continue
+        changed = True
+        logger.error("order %s: the broker revised trade %s", order.pk, fill.trade_id)
+    if changed:
+        _rebuild(order)
+    return changed
+
+
+def _rebuild(order: Order) -> None:
+    """Build the position of the order's instrument again from all its fills."""
     position = _position_of(order)
     key = {
         "connection_id": order.connection_id,
@@ -167,18 +188,20 @@ def _correct(order: Order, fill: Fill, price: Decimal) -> None:
         "product": order.product,
     }
     fills = list(Fill.objects.filter(**key).order_by("id"))
-    state = fold(
-        [FillRow(Side(one.side), one.qty, one.price, one.order_id, one.at) for one in fills],
-        position.multiplier,
-    )
+    rows = [FillRow(Side(one.side), one.qty, one.price, one.order_id, one.at) for one in fills]
+    state = fold(rows, position.multiplier)
+    for fill, left in zip(fills, open_quantities(rows), strict=True):
+        if fill.open_qty != left:
+            Fill.objects.filter(pk=fill.pk).update(open_qty=left)
     ClosedTrade.objects.filter(**key).delete()
     _store_closed(state.closed)
+    position.qty = state.quantity
     position.avg_price = _exact(state.average_price)
     position.realised = _exact(state.realised)
     position.pnl = _exact(
         state.realised + state.unrealised(position.last_price, position.multiplier)
     )
-    position.save(update_fields=["avg_price", "realised", "pnl"])
+    position.save(update_fields=["qty", "avg_price", "realised", "pnl"])
 
 
 def mark_to_market(connection: BrokerConnection) -> int:

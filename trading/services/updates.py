@@ -171,38 +171,45 @@ def _may_move(before: Status, target: Status, *, grew: bool) -> bool:
 
 
 def review(order_id: int, report: OrderReport) -> None:
-    """Look at a report of an order that may have ended: late fills, and revised prices, are facts.
+    """Look at a report of an order that may have ended.
 
-    The old average stays in the event's data.
+    Late fills are facts, and so is what the broker corrects: a trade's price or quantity, an
+    average. The old figures stay in the event's data.
     """
     order = Order.objects.get(pk=order_id)
     if not order.ended:
         return
-    if is_news(order, report) or _has_unbooked(order, report):
+    with write_transaction():
+        complete = sum(trade.quantity for trade in report.trades) == report.filled_quantity
+        if report.filled_quantity and complete and ledger.correct(order, report.trades):
+            _note_correction(order, *_filled(order))
+    if is_news(order, report):
         order = apply(order_id, report)
     shown = report.average_price
     if (
-        shown is None
-        or order.average_price is None
-        or report.filled_quantity != order.filled_qty
-        or abs(shown - order.average_price) < _PAISA
+        shown is not None
+        and order.average_price is not None
+        and report.filled_quantity == order.filled_qty
+        and abs(shown - order.average_price) >= _PAISA
     ):
-        return
+        _note_correction(order, order.filled_qty, shown)
+
+
+def _note_correction(order: Order, filled: int, average: Decimal | None) -> None:
     try:
         lifecycle.amend(
             order,
-            {"average_price": shown},
+            {"filled_qty": filled, "average_price": average},
             actor=BROKER,
-            reason="the broker revised the average price",
-            data={"average_price_before": str(order.average_price)},
+            reason=f"the broker corrected it: {order.filled_qty} at {order.average_price} became "
+            f"{filled} at {average}",
+            data={
+                "filled_qty_before": order.filled_qty,
+                "average_price_before": format(order.average_price or 0, "f"),
+            },
         )
     except Conflict:
-        logger.info("order %s moved on while its average price was revised", order.pk)
-
-
-def _has_unbooked(order: Order, report: OrderReport) -> bool:
-    booked = dict(order.fills.values_list("trade_id", "price"))
-    return any(booked.get(trade.trade_id) != trade.price for trade in report.trades)
+        logger.info("order %s moved on while it was corrected", order.pk)
 
 
 def read(order: Order, broker: Broker) -> OrderReport | None:

@@ -56,9 +56,10 @@ class Command(Up):
             f"  Data           {st.DATA_DIR}",
             "",
             f"  1. Open {address} and log in.",
-            "  2. Under Settings press “Log in to Zerodha”, then “Log in as SIM001”.",
-            "  3. Watch: alerts arrive here, orders and positions move on the pages.",
+            "  2. Press “Log in to Zerodha” at the top of any page, then “Log in as SIM001”.",
+            "  3. The day begins: what happens is told here and to be seen on the pages.",
             "  Ctrl-C stops everything.",
+            "",
             "",
         )
         self.stdout.write("\n".join(lines))

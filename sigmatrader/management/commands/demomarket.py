@@ -56,7 +56,8 @@ class Command(BaseCommand):
             if headless:
                 self._log_in(stage)
             stage.wait_for_login()
-            SampleDay(stage, DemoMarket(simulator, stage.pause)).play()
+            market = DemoMarket(simulator, stage.connection.user_id, stage.pause)
+            SampleDay(stage, market).play()
             stage.note(
                 "That was the day. Prices and broker go on: execute what waits in the queue, send "
                 "alerts of your own, close a position. Ctrl-C stops everything."
