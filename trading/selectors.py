@@ -15,7 +15,6 @@ from brokers.models import (
     AccountPosition,
     AccountState,
     BrokerConnection,
-    ConnectionKind,
 )
 from brokers.prices import last_tick_id, latest_prices
 from brokers.registry import capabilities_of
@@ -292,9 +291,9 @@ def position_differences(connection: BrokerConnection) -> list[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class ProfitAndLoss:
-    """Rupees, before charges, of paper or of live accounts."""
+    """Rupees, before charges, of all accounts of one kind: paper, simulator or live."""
 
-    simulated: bool
+    kind: str
     realised: Decimal
     unrealised: Decimal
     closed_trades: int
@@ -305,19 +304,18 @@ class ProfitAndLoss:
         return self.realised + self.unrealised
 
 
-def profit_and_loss(since: datetime, *, simulated: bool) -> ProfitAndLoss:
-    """Realised since that moment, and what is open now."""
-    closed = ClosedTrade.objects.filter(closed_at__gte=since, simulated=simulated).aggregate(
+def profit_and_loss(since: datetime, *, kind: str) -> ProfitAndLoss:
+    """Realised since that moment, and what is open now, of the accounts of that kind."""
+    closed = ClosedTrade.objects.filter(closed_at__gte=since, connection__kind=kind).aggregate(
         pnl=Sum("pnl"), count=Count("id")
     )
-    kind = Q(connection__kind=ConnectionKind.PAPER)
     held = (
         Position.objects.exclude(qty=0)
-        .filter(kind if simulated else ~kind)
+        .filter(connection__kind=kind)
         .aggregate(pnl=Sum("pnl"), realised=Sum("realised"), count=Count("id"))
     )
     return ProfitAndLoss(
-        simulated=simulated,
+        kind=kind,
         realised=closed["pnl"] or Decimal(0),
         unrealised=(held["pnl"] or Decimal(0)) - (held["realised"] or Decimal(0)),
         closed_trades=closed["count"],

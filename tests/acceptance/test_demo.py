@@ -75,6 +75,9 @@ def test_a_day_is_played_and_every_page_tells_it(browser: Browser, tmp_path: Pat
         problems.watch(page, "http://127.0.0.1:")
         log_in(page, running.server)
         _log_in_at_the_broker(page, running)
+        page.goto("/queue/")
+        expect(_row(page, "NSE:TCS")).to_be_visible(timeout=30_000)  # without a reload
+        page.goto("about:blank")  # a page that polls wants this thread's attention
         running.wait_until_told("That was the day", DAY_SECONDS)
         for line in TOLD:
             assert re.search(line, running.printed()), f"{line} in:\n{running.printed()}"
@@ -115,3 +118,11 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     ports = ("--port", str(processes.free_port()), "--broker-port", str(processes.free_port()))
     assert "holds something else" in _refused(*ports, "--data-dir", str(tmp_path))
     assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+def test_without_a_browser_it_logs_in_by_itself_and_stops_in_mid_day(tmp_path: Path) -> None:
+    with demo(tmp_path / "demo", "--headless-login") as running:
+        running.wait_until_told(r"order  \d+ BUY 100 INFY is EXECUTED")
+        assert processes.stop(running.process) == 0
+        assert processes.session_members(running.process.pid) == []
+    assert "Traceback" not in running.printed()

@@ -38,8 +38,17 @@ def cancel(order: Order, *, actor: str, reason: str = "cancelled") -> CancelResu
         return CancelResult(done, pending=True)
     if status in (Status.SENDING, Status.UNKNOWN):
         if not order.cancel_requested:
-            lifecycle.amend(order, {"cancel_requested": True}, actor=actor, reason="cancel asked")
+            _ask(order, actor)
         return CancelResult(order, pending=True)
     if status is Status.CANCEL_PENDING:
         return CancelResult(order, pending=True)
     raise Conflict(f"This order is already {order.status}.", code="already_ended")
+
+
+def _ask(order: Order, actor: str) -> None:
+    """Note the wish; one leg of a trigger can't stay without the other."""
+    with write_transaction():
+        lifecycle.amend(order, {"cancel_requested": True}, actor=actor, reason="cancel asked")
+        other = legs.other_leg(order)
+        if other is not None and other.status == order.status and not other.cancel_requested:
+            lifecycle.amend(other, {"cancel_requested": True}, actor=actor, reason="cancel asked")

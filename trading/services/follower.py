@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # In rounds of ST_RECONCILE_INTERVAL_SECONDS.
 _IDLE_BOOK_ROUNDS = 5
 _POSITION_ROUNDS = 20
-_FUNDS_ROUNDS = 100
+_HOLDINGS_ROUNDS = 100
 _LONGEST_PAUSE_SECONDS = 60.0
 # The instrument list takes long: it has a thread of its own. The order book is read anyway.
 _KINDS = [
@@ -135,8 +135,8 @@ class Follower(threading.Thread):
             ledger.mark_to_market(connection)
             self._last_fill = filled
             self._done["positions"] = time.monotonic()
-        if self._due("funds", _FUNDS_ROUNDS):
             account_reads.read_funds(connection, broker)
+        if self._due("holdings", _HOLDINGS_ROUNDS):
             account_reads.read_holdings(connection, broker)
 
     def _read_book(self, connection: BrokerConnection, broker: Broker) -> None:

@@ -98,8 +98,20 @@ def money_badge(simulated: bool) -> SafeString:
 @register.filter
 def account_badge(connection: BrokerConnection) -> SafeString:
     """PAPER, LIVE or SIMULATOR: what an order of the account moves."""
-    kind = connection.kind
+    return kind_badge(connection.kind)
+
+
+@register.filter
+def kind_badge(kind: str) -> SafeString:
+    """PAPER, LIVE or SIMULATOR."""
     return format_html('<span class="money money-{}">{}</span>', kind.lower(), kind)
+
+
+@register.filter
+def contract(order: Order) -> str:
+    """The broker's name of the instrument where the alert calls it otherwise; else empty."""
+    named = str(order.instrument)
+    return "" if named in (order.symbol, order.symbol.partition(":")[2]) else named
 
 
 @register.filter

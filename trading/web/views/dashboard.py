@@ -14,7 +14,7 @@ from risk.models import POSITIVE_LIMITS, RiskSettings
 from sigmatrader import clock
 from trading import analytics, selectors
 from trading.domain.order import Status
-from trading.models import Alert, Fill, Order, OrderEvent, Strategy
+from trading.models import Alert, ClosedTrade, Fill, Order, OrderEvent, Strategy
 from trading.selectors import ProfitAndLoss
 from trading.web.views.shared import is_htmx
 
@@ -72,23 +72,24 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Today's profit and loss of the paper or the live accounts, and how it came about."""
+    """Today's profit and loss of one kind of account, and how it came about."""
 
     figures: ProfitAndLoss
     curve: list[Decimal]
 
 
 def _books(today: datetime) -> list[Book]:
-    """Live first; paper alone where there is no live account. The two are never added up."""
-    has_live = BrokerConnection.objects.exclude(kind=ConnectionKind.PAPER).exists()
+    """Live first; the simulator where there is one, and paper. Kinds are never added up."""
+    kinds = set(BrokerConnection.objects.values_list("kind", flat=True)) | {ConnectionKind.PAPER}
     return [
         Book(
-            selectors.profit_and_loss(today, simulated=simulated),
+            selectors.profit_and_loss(today, kind=kind),
             analytics.running_total(
-                analytics.search_trades(simulated=simulated).filter(closed_at__gte=today)
+                ClosedTrade.objects.filter(connection__kind=kind, closed_at__gte=today)
             ),
         )
-        for simulated in ((False, True) if has_live else (True,))
+        for kind in (ConnectionKind.LIVE, ConnectionKind.SIMULATOR, ConnectionKind.PAPER)
+        if kind in kinds
     ]
 
 
