@@ -146,8 +146,8 @@ def reduce_only(intent: Intent, snapshot: Snapshot, quantity: int) -> Finding:
 def market_closed(intent: Intent, snapshot: Snapshot, quantity: int) -> Finding:
     """A live order while its market is closed, of a strategy whose off hours are REJECT."""
     if not snapshot.market_refusal:
-        return Finding(Verdict.PASS, "off_hours", "may go", quantity)
-    return Finding(Verdict.DENY, "off_hours", "closed", quantity, snapshot.market_refusal)
+        return Finding(Verdict.PASS, "market hours", "may go", quantity)
+    return Finding(Verdict.DENY, "market hours", "closed", quantity, snapshot.market_refusal)
 
 
 def reducing_only(intent: Intent, snapshot: Snapshot, quantity: int) -> Finding:

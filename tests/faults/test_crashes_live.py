@@ -102,7 +102,11 @@ def test_a_worker_killed_while_it_places_a_trigger_leaves_one_at_most(
         rig.wait(lambda: "resolve it" in rig.fresh(order).error_message, "a person is asked")
         check_invariants(rig, unknown_allowed=True)
         queue.resolve(
-            rig.fresh(order), outcome="NOT_PLACED", broker_order_id="", reason="seen", actor="test"
+            rig.fresh(order),
+            outcome="NOT_PLACED",
+            broker_order_id="",
+            reason="looked",
+            actor="test",
         )
     else:
         assert rig.until(order, "SENT").broker_trigger_id

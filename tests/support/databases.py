@@ -18,6 +18,8 @@ from psycopg import sql
 
 from sigmatrader import conf
 
+OURSELVES = "tests"  # what PostgreSQL calls this process's connections
+
 
 def database_url() -> str:
     """Where this process's database is, for another process."""
@@ -71,6 +73,8 @@ def _used(url: str) -> Iterator[None]:
     before: dict[str, Any] = connections.settings["default"]
     timeout = settings.SQLITE_BUSY_TIMEOUT_MS
     config = conf.database_config(replace(settings.ST, DATABASE_URL=url), timeout)
+    if url.startswith("postgres"):
+        config["OPTIONS"]["application_name"] = OURSELVES
     _switch_to({**before, "HOST": "", "PORT": "", "USER": "", "PASSWORD": "", **config})
     _now.append(url)
     try:

@@ -11,13 +11,14 @@ from brokers.models import BrokerConnection
 from risk.models import TradingStateChange
 from trading.domain.order import IN_FLIGHT, IllegalTransition, Status, replay
 from trading.domain.values import TradingStateName
-from trading.models import Order, Position
+from trading.models import Order, OrderAttempt, Position
 from trading.services.lifecycle import event_log
 
 TWICE, LOST, WRONG = "sent twice", "lost", "wrong"
 _CENT = Decimal("0.01")
-# Between the last look at the trading state and the first byte at the broker.
-_ON_THE_WIRE = timedelta(seconds=0.5)
+# A change's time is taken before its turn to write comes.
+_COMMITTED_WITHIN = timedelta(seconds=2)
+Span = tuple[datetime, datetime | None]
 _SHOWN_AS = {
     "COMPLETE": {Status.EXECUTED},
     "CANCELLED": {Status.CANCELLED, Status.EXPIRED},
@@ -50,15 +51,23 @@ def tags_of(order: Order) -> set[str]:
     return {attempt.tag for attempt in order.attempts.all()} | {order.client_order_id}
 
 
-def copies_of(order: Order, ledger: Ledger) -> list[dict[str, Any]]:
-    """The broker's records of `order`: by tag, or by the id that its trigger gave it."""
-    tags = tags_of(order)
-    return [
-        row
-        for row in ledger["orders"]
-        if tags & tags_on(row)
-        or (order.broker_order_id and row["order_id"] == order.broker_order_id)
-    ]
+class TheirBook:
+    """The broker's ledger, to be looked up."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.rows: list[dict[str, Any]] = ledger["orders"]
+        self.triggers: list[dict[str, Any]] = ledger["triggers"]
+        self.positions: list[dict[str, Any]] = ledger["positions"]
+        self._found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.rows:
+            for key in {row["order_id"], *tags_on(row)}:
+                self._found.setdefault(key, []).append(row)
+
+    def copies_of(self, order: Order) -> list[dict[str, Any]]:
+        """Its records of `order`: by tag, or by the id that its trigger gave it."""
+        keys = tags_of(order) | {order.broker_order_id}
+        found = {row["order_id"]: row for key in keys for row in self._found.get(key, ())}
+        return list(found.values())
 
 
 def violations(
@@ -68,30 +77,32 @@ def violations(
     *,
     first_order: int = 0,
     seen_at_broker: Collection[str] = frozenset(),
-    since: datetime | None = None,
+    halts: Iterable[Span] = (),
     unknown_allowed: bool = False,
 ) -> list[Violation]:
     """Everything that is not as it must be; empty when all is well.
 
     `placed`: the simulator's journal of placing requests. Only orders from `first_order` on, and
-    only what the broker had not before (`seen_at_broker`), are looked at.
+    only what the broker had not before (`seen_at_broker`), are looked at. `halts`: from when to
+    when the account was halted.
     """
     orders = list(
         Order.objects.filter(connection=connection, pk__gte=first_order)
         .prefetch_related("attempts", "fills", "events")
         .order_by("pk")
     )
+    theirs = TheirBook(ledger)
     found: list[Violation] = []
     for order in orders:
-        found += _of_order(order, ledger, unknown_allowed)
-    found += _strangers(orders, ledger, seen_at_broker)
-    found += _after_halt(connection, placed, since)
-    found += _positions(connection, orders, ledger, seen_at_broker)
+        found += _of_order(order, theirs, unknown_allowed)
+    found += _strangers(orders, theirs, seen_at_broker)
+    found += _after_halt(connection, placed, halts)
+    found += _positions(connection, orders, theirs, seen_at_broker)
     return found
 
 
-def _of_order(order: Order, ledger: Ledger, unknown_allowed: bool) -> list[Violation]:
-    copies = copies_of(order, ledger)
+def _of_order(order: Order, theirs: TheirBook, unknown_allowed: bool) -> list[Violation]:
+    copies = theirs.copies_of(order)
     found: list[Violation] = []
 
     def wrong(rule: str, text: str, kind: str = WRONG) -> None:
@@ -170,17 +181,17 @@ def _same(logged: Any, value: Any) -> bool:
     return bool(logged == value)
 
 
-def _strangers(orders: list[Order], ledger: Ledger, seen: Collection[str]) -> list[Violation]:
+def _strangers(orders: list[Order], theirs: TheirBook, seen: Collection[str]) -> list[Violation]:
     """I3: every order and trigger of the broker's is one of ours here, exactly once."""
     ids = Counter(order.broker_order_id for order in orders if order.broker_order_id)
     triggers = {order.broker_trigger_id for order in orders if order.broker_trigger_id}
     tags = {tag for order in orders for tag in tags_of(order)}
     found = []
-    for row in ledger["orders"]:
+    for row in theirs.rows:
         if row["order_id"] not in seen and ids[row["order_id"]] != 1 and not tags & tags_on(row):
             text = f"{row['order_id']} ({row['source']}) stands here {ids[row['order_id']]} times"
             found.append(Violation(LOST, "I3", text))
-    for row in ledger["triggers"]:
+    for row in theirs.triggers:
         number = str(row["id"])
         if number not in seen and number not in triggers:
             found.append(Violation(LOST, "I3", f"trigger {number} is not known here: {row}"))
@@ -188,44 +199,46 @@ def _strangers(orders: list[Order], ledger: Ledger, seen: Collection[str]) -> li
 
 
 def _after_halt(
-    connection: BrokerConnection, placed: Iterable[Any], since: datetime | None
+    connection: BrokerConnection, placed: Iterable[Any], halts: Iterable[Span]
 ) -> list[Violation]:
-    """I8. The journal keeps real time, the changes the moved one: claims are compared."""
-    changes = TradingStateChange.objects.filter(connection=connection).order_by("at", "pk")
-    if since is not None:
-        changes = changes.filter(at__gte=since)
+    """I8: what was claimed after a halt was committed has not been sent."""
     tags = {entry.form.get("tag") for entry in placed}
-    halted_at: datetime | None = None
-    spans: list[tuple[datetime, datetime | None]] = []
-    for change in changes:
-        if change.new == TradingStateName.HALTED and halted_at is None:
-            halted_at = change.at
-        elif change.new == TradingStateName.ACTIVE and halted_at is not None:
-            spans.append((halted_at, change.at))
-            halted_at = None
-    if halted_at is not None:
-        spans.append((halted_at, None))
     found = []
-    for begun, over in spans:
-        sent = Order.objects.filter(connection=connection, attempts__claimed_at__gt=begun)
+    for begun, over in halts:
+        attempts = OrderAttempt.objects.filter(
+            order__connection=connection, claimed_at__gt=begun, tag__in=tags
+        )
         if over is not None:
-            sent = sent.filter(attempts__claimed_at__lt=over)
+            attempts = attempts.filter(claimed_at__lt=over)
         found += [
-            Violation(WRONG, "I8", f"{order}: claimed and sent after the halt of {begun}")
-            for order in sent
-            if tags_of(order) & tags
+            Violation(WRONG, "I8", f"{attempt.order}: claimed and sent after the halt of {begun}")
+            for attempt in attempts.select_related("order")
         ]
     return found
 
 
+def spans_of_halts(connection: BrokerConnection, since: datetime) -> list[Span]:
+    """When the account was halted by an alarm, from a moment by which that was surely committed."""
+    changes = TradingStateChange.objects.filter(connection=connection, at__gte=since)
+    spans: list[Span] = []
+    halted_at: datetime | None = None
+    for change in changes.order_by("at", "pk"):
+        if change.new == TradingStateName.HALTED and halted_at is None:
+            halted_at = change.at + _COMMITTED_WITHIN
+        elif change.new == TradingStateName.ACTIVE and halted_at is not None:
+            spans.append((halted_at, change.at))
+            halted_at = None
+    return [*spans, (halted_at, None)] if halted_at is not None else spans
+
+
 def _positions(
-    connection: BrokerConnection, orders: list[Order], ledger: Ledger, seen: Collection[str]
+    connection: BrokerConnection, orders: list[Order], book: TheirBook, seen: Collection[str]
 ) -> list[Violation]:
     """Net quantities of every instrument that these orders, or new ones there, are in."""
     touched = {(one.exchange, one.tradingsymbol, one.product) for one in orders}
-    touched |= {_key(row) for row in ledger["orders"] if row["order_id"] not in seen}
+    touched |= {_key(row) for row in book.rows if row["order_id"] not in seen}
     theirs: Counter[tuple[str, str, str]] = Counter()
-    for row in ledger["positions"]:
+    for row in book.positions:
         theirs[_key(row)] += row["quantity"]
     ours: Counter[tuple[str, str, str]] = Counter()
     for position in Position.objects.filter(connection=connection):

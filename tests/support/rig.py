@@ -30,7 +30,7 @@ from sigmatrader.db import Busy, write_transaction
 from tests.support import invariants, processes
 from tests.support.databases import database_url, fresh_database
 from tests.support.nursery import Forked, Nursery
-from trading.domain.order import ENDED, IN_FLIGHT, Status
+from trading.domain.order import IN_FLIGHT, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import (
     ExecutionTarget,
@@ -81,7 +81,8 @@ class Rig:
         self.first_order = 0
         self.seen_at_broker: set[str] = set()
         self.journal_since = 0
-        self.halts_since = clock.now()
+        self.begun_at = clock.now()
+        self._halts: list[tuple[datetime, datetime | None]] = []
 
     # -- setting up ------------------------------------------------------------------------
 
@@ -97,9 +98,12 @@ class Rig:
         connection.api_secret = "simsecret"
         connection.save()
         self._log_in(connection)
+        self._load_instruments(connection)
+        return connection
+
+    def _load_instruments(self, connection: BrokerConnection) -> None:
         load = instrument_list.load(broker_for(connection).instruments(), connection, clock.now())
         assert load.whole, load.error
-        return connection
 
     def _log_in(self, connection: BrokerConnection) -> None:
         connection.access_token = self.simulator.login()
@@ -121,6 +125,7 @@ class Rig:
         self.close_nursery()
         self.exchange.tick()
         self.log_in()
+        self._load_instruments(self.connection)
 
     def _strategy(self, mode: Mode) -> Strategy:
         return Strategy.objects.create(
@@ -155,7 +160,8 @@ class Rig:
         self.seen_at_broker |= {str(row["id"]) for row in ledger["triggers"]}
         entries = self.simulator.journal.entries()
         self.journal_since = entries[-1].number if entries else 0
-        self.halts_since = clock.now()
+        self.begun_at = clock.now()
+        self._halts = []
 
     def halt(self, reason: str = "a test") -> None:
         halting.set_state(
@@ -165,8 +171,12 @@ class Rig:
             "test",
             connection_id=self.connection.pk,
         )
+        self._halts.append((clock.now(), None))
 
     def resume(self) -> None:
+        """Trading goes on, if it was halted."""
+        if self._halts and self._halts[-1][1] is None:
+            self._halts[-1] = (self._halts[-1][0], clock.now())
         if policy.is_halted(self.connection.pk, None):
             halting.set_state(
                 TradingStateName.ACTIVE,
@@ -192,15 +202,23 @@ class Rig:
         )
         self._until_ready(name)
 
-    def fork(self, name: str = "worker", step: str = "", *, hold: Path | None = None) -> None:
-        """The same, quickly. One with a `step` dies there, or waits there until `hold` exists."""
+    def fork(
+        self,
+        name: str = "worker",
+        step: str = "",
+        act: str = "die",
+        *,
+        hold: Path | None = None,
+        ready: bool = True,
+    ) -> None:
+        """The same, quickly. With a `step` it dies or fails there, or waits until `hold` exists."""
         if self._nursery is None:
             self._nursery = Nursery(self.environment, self.log_path("nursery"))
         self.log_path(name).unlink(missing_ok=True)
         self.workers[name] = self._nursery.fork(
-            self.log_path(name), step, "hold" if hold else "die", str(hold or "")
+            self.log_path(name), step, "hold" if hold else act, str(hold or "")
         )
-        if not step:
+        if ready and not step:
             self._until_ready(name)
 
     def _until_ready(self, name: str) -> None:
@@ -337,8 +355,14 @@ class Rig:
 
     # -- waiting ---------------------------------------------------------------------------
 
-    def wait(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-        processes.wait_until(condition, what, seconds, every=_EVERY)
+    def wait(
+        self,
+        condition: Callable[[], object],
+        what: str,
+        seconds: float = PATIENCE,
+        every: float = _EVERY,
+    ) -> None:
+        processes.wait_until(condition, what, seconds, every)
 
     def until(self, order: Order, *statuses: str, seconds: float = PATIENCE) -> Order:
         """The order as soon as it is in one of the statuses."""
@@ -395,15 +419,7 @@ class Rig:
 
     def at_broker(self, order: Order) -> list[dict[str, Any]]:
         """The broker's own record of everything that wears a tag of `order`, or its id."""
-        return invariants.copies_of(self.fresh(order), self.exchange.ledger())
-
-    def follow_to_the_end(self) -> None:
-        """Until what the case placed is as the broker's ledger has it."""
-        self.quiet()
-        try:
-            self.wait(lambda: not self.violations(), "both books agree", 10)
-        except TimeoutError:
-            assert not self.violations(), self.logs()
+        return invariants.TheirBook(self.exchange.ledger()).copies_of(self.fresh(order))
 
     def violations(self, *, unknown_allowed: bool = False) -> list[invariants.Violation]:
         return invariants.violations(
@@ -412,7 +428,7 @@ class Rig:
             self.simulator.journal.entries("place", self.journal_since),
             first_order=self.first_order,
             seen_at_broker=self.seen_at_broker,
-            since=self.halts_since,
+            halts=[*self._halts, *invariants.spans_of_halts(self.connection, self.begun_at)],
             unknown_allowed=unknown_allowed,
         )
 
@@ -427,10 +443,6 @@ def check_invariants(rig: Rig, *, unknown_allowed: bool = False) -> None:
         found = rig.violations(unknown_allowed=unknown_allowed)
         lines = "\n".join(str(one) for one in found)
         assert not found, f"{lines}\n{rig.logs()}"
-
-
-def ended(order: Order) -> bool:
-    return Status(order.status) in ENDED
 
 
 def worker_environment(overrides: Mapping[str, str], offset: float) -> dict[str, str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django.db import OperationalError
+
 from tests.support.crashing_worker import die
 
 SENDING = (
@@ -38,8 +40,9 @@ BEFORE_THE_LAST_LOOK = "before the last look"
 
 
 def arm(step: str, act: str = "die", marker: str = "") -> None:
-    """From now on this process dies at `step`, or with "hold" waits there until `marker` exists."""
-    what = die if act == "die" else _hold_until(Path(marker))
+    """From now on this process dies at `step`; or with "hold" waits there until `marker` exists,
+    or with "fail" meets a full disk there."""
+    what = {"die": die, "fail": _fail}.get(act) or _hold_until(Path(marker))
     wraps, module, name, when = _places()[step]
     wraps(module, name, what, when)
 
@@ -47,6 +50,10 @@ def arm(step: str, act: str = "die", marker: str = "") -> None:
 def held(marker: Path) -> Path:
     """The file by which a held worker says that it has come to its step."""
     return marker.with_suffix(".held")
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise OperationalError("database or disk is full")
 
 
 def _hold_until(marker: Path) -> Callable[..., None]:

@@ -33,7 +33,9 @@ def day_of(order: Order, entry: BookEntry | None) -> date | None:
     """The day of the book that the order was last in; None when it never was in one."""
     if entry is not None:
         return entry.book_day
-    return book_day(order.sent_at) if order.sent_at else None
+    # A trigger may be older than the order that it became: that came with the last change.
+    sent_at = order.updated_at if order.broker_trigger_id else order.sent_at
+    return book_day(sent_at) if sent_at else None
 
 
 def end_if_over(order: Order, broker: Broker, now: datetime) -> bool:

@@ -36,6 +36,7 @@ def _taken_by_others(order: Order) -> int:
         product=order.product,
         side=order.side,
         status__in=AT_BROKER - {Status.UNKNOWN},
-        oco_with__isnull=True,
     ).exclude(pk__in=[order.pk, order.oco_with_id or order.pk])
+    # The stop stands for its target too, until the target has fired.
+    others = others.exclude(oco_with__status__in=AT_BROKER)
     return sum(qty - filled for qty, filled in others.values_list("qty", "filled_qty"))

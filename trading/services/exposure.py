@@ -77,11 +77,10 @@ def _working(order: Order) -> list[_Working]:
     counted = set(_COUNTED)
     if order.reduce_only and not order.simulated:
         counted.discard(Status.UNKNOWN)
-    # Of the two legs of one trigger only one can fill: the stop leg stands for both.
+    # Of the two legs of one trigger only one can fill: the stop stands for both while it lives.
     rows = (
-        Order.objects.filter(
-            connection_id=order.connection_id, status__in=counted, oco_with__isnull=True
-        )
+        Order.objects.filter(connection_id=order.connection_id, status__in=counted)
+        .exclude(oco_with__status__in=_COUNTED)
         .exclude(pk__in=[order.pk, order.oco_with_id or order.pk])
         .values_list("exchange", "tradingsymbol", "product", "side", "reduce_only")
         .annotate(open_qty=Sum("qty") - Sum("filled_qty"))

@@ -56,8 +56,9 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
             known.add(str(report.order_id))
             continue
         worn = [wearers[tag] for tag in tags_on(report) if tag in wearers]
-        if any(not holds for _, holds in worn) or _is_our_trigger(connection, report):
-            continue  # its own order takes it over
+        taken = any(holds in ("", report.order_id) for _, holds in worn)
+        if taken or _is_our_trigger(connection, report):
+            continue  # its own order takes it over, or has just done so
         if any(_may_be_of(order, report) for order in in_doubt):
             continue  # a trigger in doubt may have become it
         _adopt(connection, report, copy_of=worn[0][0] if worn else None)

@@ -33,7 +33,7 @@ from trading.services import (
     updates,
 )
 from trading.services.attempts import RECONCILER, close_attempt, tags_of
-from trading.services.book import Archive, Book, read
+from trading.services.book import Archive, Book, read, tags_on
 from trading.services.cancels import CancelLog, send_cancels
 from trading.services.errors import Conflict
 
@@ -104,7 +104,8 @@ def find_late_arrivals(connection: BrokerConnection, broker: Broker, book: Book)
         found = book.wearing(list(by_tag))
     arrived: dict[int, list[OrderReport]] = {}
     for report in found:
-        arrived.setdefault(by_tag[report.tag].pk, []).append(report)
+        order = next(by_tag[tag] for tag in tags_on(report) if tag in by_tag)
+        arrived.setdefault(order.pk, []).append(report)
     for order_id, reports in arrived.items():
         adoption.adopt(Order.objects.get(pk=order_id), reports)
     return len(arrived)

@@ -87,13 +87,14 @@ def _merged(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dic
 
 def matches(order: Order, report: OrderReport) -> bool:
     """Whether a trigger that wears no tag has the legs of `order`: contract, side, size, prices."""
-    return (
+    return bool(
         report.exchange == order.exchange
         and report.tradingsymbol == order.tradingsymbol
         and report.side == order.side
         and report.product == order.product
         and report.quantity == order.qty
         and report.price == order.price
-        and report.trigger_price == (order.trigger_price or order.price)
+        # One that has fired shows the terms of its order.
+        and (report.order_id or report.trigger_price == (order.trigger_price or order.price))
         and report.leg == legs.leg_number(order)
     )

@@ -152,6 +152,8 @@ def _move(
             lifecycle.amend(order, changes, actor=BROKER, reason=words, data=data)
         return
     lifecycle.walk(order, target, actor=BROKER, reason=words, changes=changes, data=data)
+    if target is Status.REJECTED and order.broker_trigger_id:
+        logger.error("order %s: its trigger fired into a rejection: %s", order.pk, words)
 
 
 def _may_move(before: Status, target: Status, *, grew: bool) -> bool:

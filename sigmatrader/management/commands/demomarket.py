@@ -88,7 +88,7 @@ def _simulator(port: int) -> KiteSimulator:
     """A broker whose clock is the demo's and that keeps the exchange's hours."""
     st = settings.ST
     exchange = Exchange(SimClock(clock.now()), user_id=FIRST_USER)
-    return KiteSimulator(
+    simulator = KiteSimulator(
         exchange,
         port=port,
         api_key=st.ZERODHA_API_KEY,
@@ -96,3 +96,7 @@ def _simulator(port: int) -> KiteSimulator:
         redirect_url=f"{wire.web_address()}/brokers/zerodha/callback/",
         postback_url=f"{wire.web_address()}/webhook/zerodha/postback",
     )
+    for each in simulator.exchanges.values():
+        # A broker never gives a number twice, and --keep remembers those of the days before.
+        each.last_trigger_id = each.at.date().toordinal() * 1000
+    return simulator

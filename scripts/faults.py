@@ -1,0 +1,75 @@
+"""`make faults SEED=… N=…`: chance against the dispatcher, on SQLite and on PostgreSQL.
+
+Prints a table for each and ends with 1 unless nothing was sent twice, lost or wrong.
+"""
+
+import argparse
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.campaign import Report
+
+DATABASES = ("sqlite", "postgres")
+
+
+def _set_up() -> None:
+    """Django on a data folder of its own, whatever this machine's settings say."""
+    folder = tempfile.mkdtemp(prefix="st-faults-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in list(os.environ):
+        if name.startswith("ST_") and not name.startswith("ST_TEST_"):
+            del os.environ[name]
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "sigmatrader.settings",
+        "ST_ENV_FILE": os.devnull,
+        "ST_ENVIRONMENT": "test",
+        "ST_DATA_DIR": folder,
+    }
+    import django
+
+    django.setup()
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _campaign(database: str, seed: int, orders: int) -> "Report":
+    from tests.support import campaign
+    from tests.support.postgres import temporary_cluster
+
+    if database == "sqlite":
+        return campaign.run(seed, orders, "", _tell)
+    with temporary_cluster() as cluster:
+        return campaign.run(seed, orders, cluster.url("postgres"), _tell)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="which choices (default %(default)s)")
+    parser.add_argument(
+        "--orders", type=int, default=500, help="how many, on each database (default %(default)s)"
+    )
+    parser.add_argument("--database", choices=DATABASES, help="only this one")
+    asked = parser.parse_args()
+    if asked.orders < 1:
+        parser.error("--orders: at least 1")
+    _set_up()
+    clean = True
+    for database in [asked.database] if asked.database else DATABASES:
+        started = time.monotonic()
+        _tell(f"{database}, seed {asked.seed}:")
+        report = _campaign(database, asked.seed, asked.orders)
+        _tell(f"\n{report.table()}\nIn {time.monotonic() - started:.0f} s.\n")
+        clean = clean and report.clean
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
