@@ -7,13 +7,14 @@ export PYTHON
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench lock docs format venv venv-dev
+.PHONY: help run test check demo faults bench lock docs format venv venv-dev
 
 help:
 	@echo "make run     start SigmaTrader (sets up on the first run; Ctrl-C stops it)"
 	@echo "make test    the whole suite: SQLite, PostgreSQL, browser"
 	@echo "make check   formatting, types, import contracts, migrations, templates, docs, locks"
 	@echo "make demo    a sample trading day on a simulated broker (own data, own ports)"
+	@echo "make faults  a campaign of faults and kill -9 against the dispatcher (SEED=1 N=500)"
 	@echo "make bench   not in this version yet"
 	@echo "make lock    compile requirements.txt and requirements-dev.txt from pyproject.toml"
 	@echo "make docs    rewrite the generated parts of docs/"
@@ -36,6 +37,9 @@ check: venv-dev
 
 demo: venv
 	@exec $(PY) manage.py demo $(OPTIONS)
+
+faults: venv-dev
+	@exec $(PY) -m scripts.faults --seed $(or $(SEED),1) --orders $(or $(N),500)
 
 bench:
 	@echo "There are no benchmarks yet."

@@ -24,6 +24,12 @@ def session_of(connection: BrokerConnection) -> SessionState:
     """Whether the account could take an order now, from what is stored; `error` says why not."""
     if not connection.enabled:
         return SessionState(False, error=f"The account {connection.name} is switched off.")
+    return login_of(connection)
+
+
+def login_of(connection: BrokerConnection) -> SessionState:
+    """Whether the account is logged in, also while it is switched off: it can be read, and what
+    works there cancelled."""
     if not is_available(connection):
         return SessionState(
             False, error=f"{connection.name} can't be reached: its broker is not available yet."

@@ -138,6 +138,7 @@ class OrderReport:
     the order it became. A two-leg GTT gives two reports, `leg` 0 (the stop) and 1 (the target),
     with one `trigger_id`; the leg that did not fire ends CANCELLED. `average_price` is None while
     nothing is filled. `tags`: every tag, where the broker keeps more than one.
+    `placed_by`: the broker's name for who placed it, where it tells.
     """
 
     order_id: str | None
@@ -164,6 +165,7 @@ class OrderReport:
     two_leg: bool = False
     tags: tuple[str, ...] = ()
     trigger_expires_at: datetime | None = None
+    placed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

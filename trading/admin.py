@@ -154,7 +154,7 @@ class OrderAdmin(RecordAdmin):
     )
     list_display_links = ("number",)
     list_filter = ("status", "side", "mode", "simulated", "product", "strategy", "connection")
-    list_select_related = ("strategy",)
+    list_select_related = ("strategy", "connection")
     search_fields = ("symbol", "client_order_id", "broker_order_id", "error_message")
     date_hierarchy = "created_at"
     inlines = (EventInline, AttemptInline, FillInline)
@@ -171,9 +171,9 @@ class OrderAdmin(RecordAdmin):
     def what(self, order: Order) -> str:
         return f"{order.side} {qty(order.qty)} {order.symbol}"
 
-    @admin.display(description="money", ordering="simulated")
+    @admin.display(description="money", ordering="connection__kind")
     def money(self, order: Order) -> str:
-        return "PAPER" if order.simulated else "LIVE"
+        return order.connection.kind
 
     @admin.display(description="price ₹", ordering="price")
     def shown_price(self, order: Order) -> str:

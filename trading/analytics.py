@@ -13,16 +13,16 @@ from trading.selectors import between_days
 def search_trades(
     *,
     strategy_id: int | None = None,
-    simulated: bool | None = None,
+    kind: str = "",
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> QuerySet[ClosedTrade]:
-    """Closed trades, newest first. Days are IST, both included."""
+    """Closed trades, newest first. Days are IST, both included. `kind`: of the account."""
     rows = ClosedTrade.objects.select_related("strategy", "connection")
     if strategy_id is not None:
         rows = rows.filter(strategy_id=strategy_id)
-    if simulated is not None:
-        rows = rows.filter(simulated=simulated)
+    if kind:
+        rows = rows.filter(connection__kind=kind)
     return between_days(rows, "closed_at", first_day, last_day)
 
 
@@ -94,9 +94,9 @@ def running_total(trades: QuerySet[ClosedTrade], limit: int = 500) -> list[Decim
     return totals
 
 
-def holds_paper_and_live(trades: QuerySet[ClosedTrade]) -> bool:
-    """Whether play money and real money are added up in these trades."""
-    return trades.order_by().values("simulated").distinct().count() > 1
+def kinds_of(trades: QuerySet[ClosedTrade]) -> list[str]:
+    """The kinds of account whose trades these are: LIVE, PAPER, SIMULATOR."""
+    return sorted(trades.order_by().values_list("connection__kind", flat=True).distinct())
 
 
 @dataclass(frozen=True, slots=True)

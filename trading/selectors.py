@@ -181,7 +181,7 @@ def search_orders(
     symbol: str = "",
     side: str = "",
     mode: str = "",
-    simulated: bool | None = None,
+    kind: str = "",
     external: bool | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
@@ -189,9 +189,10 @@ def search_orders(
 ) -> QuerySet[Order]:
     """Orders that meet every condition given, newest first. Days are IST, both included.
 
+    `symbol`: a part of the alert's symbol or of the contract traded. `kind`: of the account.
     `external`: placed outside SigmaTrader, or not.
     """
-    exact = {"strategy_id": strategy_id, "side": side, "mode": mode, "simulated": simulated}
+    exact = {"strategy_id": strategy_id, "side": side, "mode": mode, "connection__kind": kind}
     rows = Order.objects.filter(
         **{name: value for name, value in exact.items() if value not in (None, "")}
     )
@@ -201,16 +202,25 @@ def search_orders(
         outside = Q(origin=Origin.EXTERNAL)
         rows = rows.filter(outside if external else ~outside)
     if symbol:
-        rows = rows.filter(symbol__icontains=symbol)
+        rows = rows.filter(_names(symbol))
     rows = between_days(rows, "created_at", first_day, last_day)
     if text:
         rows = rows.filter(_mentions(text))
     return _with_links(rows)
 
 
+def _names(text: str) -> Q:
+    """Orders whose symbol, as the alert or as the broker calls it, holds `text`."""
+    exchange, _, name = text.rpartition(":")
+    traded = Q(tradingsymbol__icontains=name)
+    if exchange:
+        traded &= Q(exchange__iexact=exchange.strip())
+    return Q(symbol__icontains=text) | traded
+
+
 def _mentions(text: str) -> Q:
     found = (
-        Q(symbol__icontains=text)
+        _names(text)
         | Q(client_order_id__iexact=text)
         | Q(broker_order_id=text)
         | Q(broker_trigger_id=text)

@@ -114,6 +114,7 @@ def order_report(row: Row, trades: Iterable[Row] = ()) -> OrderReport:
         updated_at=max(times, default=None),
         trades=_trades(trades),
         tags=tags,
+        placed_by=text(row, "placed_by"),
     )
 
 

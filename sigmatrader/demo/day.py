@@ -176,7 +176,7 @@ class SampleDay:
         self._stage.say("market NIFTY falls through the stop")
         self._market.move(self._future, "-0.7", 18)
         stop = self._stage.follow(self._stop, Status.EXECUTED)
-        if stop is not None and stop.status != Status.EXECUTED:
+        if stop is not None and not stop.ended:
             # By itself the price had risen too far for that fall.
             self._market.move(self._future, "-0.3", 5)
             self._stage.follow(self._stop, Status.EXECUTED)

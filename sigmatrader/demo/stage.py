@@ -100,16 +100,17 @@ class Stage:
     def follow(self, order_id: int | None, *statuses: str, filled: int = 0) -> Order | None:
         """The order once it is in one of `statuses` with `filled` units or more, and a line on it.
 
-        After half a minute the line says how far it has come instead; the day goes on.
+        One that ended otherwise is told as it is; after half a minute the line says how far it
+        has come. The day goes on either way.
         """
         if order_id is None:
             return None
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             order = Order.objects.get(pk=order_id)
-            there = order.status in statuses and order.filled_qty >= filled
-            if there or time.monotonic() > deadline:
-                self.say(f"order  {order_id} {_told(order)}" + ("" if there else " – still"))
+            over = order.ended or (order.status in statuses and order.filled_qty >= filled)
+            if over or time.monotonic() > deadline:
+                self.say(f"order  {order_id} {_told(order)}" + ("" if over else " – still"))
                 return order
             self._wait(_LOOK_SECONDS)
 

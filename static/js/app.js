@@ -85,10 +85,28 @@ function span(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+// Ages are counted by the server's clock: the PC's may be wrong. What the way here takes, about a
+// second, is no difference of the clocks.
+const SAME_CLOCK_MS = 1500;
+let skew = 0;
+
+function readServerClock() {
+  const now = document.querySelector("[data-server-now] time");
+  if (!now) return;
+  const found = Date.parse(now.dateTime) - Date.now();
+  if (Math.abs(found - skew) > SAME_CLOCK_MS) skew = found;
+}
+
+readServerClock();
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (target.id === "desk") readServerClock();
+});
+
 setInterval(() => {
   if (document.hidden) return;
+  const now = Date.now() + skew;
   for (const time of document.querySelectorAll("time[data-count]")) {
-    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const seconds = (now - Date.parse(time.dateTime)) / 1000;
     const text = span(time.dataset.count === "up" ? seconds : -seconds);
     if (time.textContent !== text) time.textContent = text;
   }

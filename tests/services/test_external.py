@@ -264,23 +264,34 @@ def test_a_trigger_that_has_fired_and_does_not_say_as_what_yet_keeps_its_order(
 def test_the_answer_that_is_saved_during_the_look_makes_no_second_row(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the two questions of the look, which order has the id and which tag was worn."""
+    """Between the two questions of the look: whose ids are these, and whose tags."""
     order = desk.limit()
     claim = desk.claim()
     assert claim is not None
     placed = desk.place(claim)
-    wearers = external.OrderAttempt.objects.filter
+    wearers = external._wearers
 
-    def saved_meanwhile(*args: object, **fields: object) -> object:
-        if desk.status(order) == Status.SENDING:
-            desk.settle(claim, placed)
-        return wearers(*args, **fields)
+    def saved_meanwhile(*args: object) -> object:
+        desk.settle(claim, placed)
+        return wearers(*args)
 
-    monkeypatch.setattr(external.OrderAttempt.objects, "filter", saved_meanwhile)
+    monkeypatch.setattr(external, "_wearers", saved_meanwhile)
     assert external.adopt_foreign(desk.connection, reconcile.read(desk.broker), set()) == 0
     assert Order.objects.count() == 1
     assert desk.fresh(order).broker_order_id == placed.order_id
     assert not desk.halt_reason()
+
+
+def test_a_trigger_that_counts_as_ended_here_and_fires_all_the_same_is_not_lost(
+    desk: Desk,
+) -> None:
+    order = desk.sent(desk.trigger("1400"))
+    lifecycle.walk(order, Status.EXPIRED, actor="broker")
+    desk.price("1400")
+    desk.read_book()
+    assert foreign().status == "EXECUTED"
+    assert foreign().broker_trigger_id == order.broker_trigger_id
+    assert Position.objects.get().qty == 10
 
 
 # -- tags -----------------------------------------------------------------------------------------

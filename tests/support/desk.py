@@ -40,7 +40,7 @@ from trading.services.dispatch import request_of, send
 from trading.services.exposure import decide
 
 ME = "here:1:1"
-SYMBOL = "INFY"
+SYMBOL, OTHER = "INFY", "TCS"
 # A Wednesday on which every exchange trades.
 OPEN = datetime(2026, 12, 2, 11, 0, tzinfo=clock.IST)
 NIGHT = OPEN.replace(hour=20)
@@ -66,14 +66,15 @@ class Desk:
             user_id=self.exchange.user_id,
         )
         self.log_in()
-        Instrument.objects.create(
-            exchange="NSE",
-            tradingsymbol=SYMBOL,
-            search_key=SYMBOL,
-            lot_size=1,
-            tick_size=Decimal("0.1"),
-            listed_on=now.date(),
-        )
+        for symbol in (SYMBOL, OTHER):
+            Instrument.objects.create(
+                exchange="NSE",
+                tradingsymbol=symbol,
+                search_key=symbol,
+                lot_size=1,
+                tick_size=Decimal("0.1"),
+                listed_on=now.date(),
+            )
         self.price("1500")
 
     # -- the broker ------------------------------------------------------------------------
@@ -165,6 +166,10 @@ class Desk:
 
     def wait(self, seconds: float) -> None:
         self.move_to(self.now + timedelta(seconds=seconds))
+
+    def seconds(self) -> float:
+        """The desk's time for what measures intervals."""
+        return self.now.timestamp()
 
     # -- our side --------------------------------------------------------------------------
 

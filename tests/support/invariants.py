@@ -10,7 +10,7 @@ from typing import Any
 from brokers.models import BrokerConnection
 from risk.models import TradingStateChange
 from trading.domain.order import IN_FLIGHT, IllegalTransition, Status, replay
-from trading.domain.values import TradingStateName
+from trading.domain.values import Origin, TradingStateName
 from trading.models import Order, OrderAttempt, Position
 from trading.services.lifecycle import event_log
 
@@ -110,8 +110,7 @@ def _of_order(order: Order, theirs: TheirBook, unknown_allowed: bool) -> list[Vi
 
     if len(copies) > 1:
         wrong("I1", f"the broker has it {len(copies)} times: {copies}", TWICE)
-    ours = order.origin != "EXTERNAL" and order.oco_with_id is None
-    if ours and (copies or order.broker_trigger_id) and not order.risk:
+    if (copies or order.broker_trigger_id) and not order.risk and _needs_risk(order):
         wrong("I2", "sent without a risk record")
     if len(copies) == 1 and order.broker_order_id != copies[0]["order_id"]:
         wrong("I3", f"the broker's {copies[0]['order_id']} is {order.broker_order_id!r} here", LOST)
@@ -128,6 +127,13 @@ def _of_order(order: Order, theirs: TheirBook, unknown_allowed: bool) -> list[Vi
         if order.status not in allowed:
             wrong("status", f"the broker shows {copies[0]['status']}")
     return found
+
+
+def _needs_risk(order: Order) -> bool:
+    """Not somebody else's, not a leg that went with its stop, not lost with a restored backup."""
+    if order.origin == Origin.EXTERNAL or order.oco_with_id is not None:
+        return False
+    return not any(event.data.get("restored") for event in order.events.all())
 
 
 def _explained(order: Order) -> bool:

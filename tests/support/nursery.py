@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -47,6 +48,7 @@ class Nursery:
     """The parent's end. `close` ends it and every worker of it."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.nursery"],
@@ -66,19 +68,22 @@ class Nursery:
         """A new worker; with a `step` of tests.support.steps, one that dies or holds there."""
         assert self._process.stdin is not None
         request = {"log": str(log), "step": step, "act": act, "marker": marker}
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        born = self._born.get(timeout=60)
+        try:
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            born = self._born.get(timeout=60)
+        except BrokenPipeError:
+            born = None
         if born is None:
-            raise RuntimeError("the nursery has ended")
+            raise RuntimeError(f"the nursery has ended: {self._log.read_text()[-3000:]}")
         return born
 
     def close(self) -> None:
-        for worker in self._workers.values():
+        for worker in list(self._workers.values()):
             worker.kill()
-        for worker in self._workers.values():
             worker.wait(30)
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait(30)
 
     def _listen(self) -> None:

@@ -33,7 +33,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:()/&#,\[\]%|!*][A-Za-z0-9 _\-.:+()/&#@,\
 _NAME_MARKS = frozenset(" _-.:+()/&#@,[]%|!*")
 
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ID_LENGTH = 18
+ID_LENGTH = 18
 
 
 class Intent(StrEnum):
@@ -135,7 +135,7 @@ def client_order_id(random_bytes: bytes) -> str:
         raise ValueError("client_order_id needs at least 12 random bytes")
     number = int.from_bytes(random_bytes, "big")
     letters = []
-    for _ in range(_ID_LENGTH - 1):
+    for _ in range(ID_LENGTH - 1):
         number, digit = divmod(number, len(_ID_LETTERS))
         letters.append(_ID_LETTERS[digit])
     return "S" + "".join(letters)

@@ -3,6 +3,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import F, Q
 
+from sigmatrader import clock
 from sigmatrader.choices import choices, one_of
 from sigmatrader.fields import ScaledDecimalField
 from trading.domain.order import AT_BROKER, ENDED, Status
@@ -291,6 +292,11 @@ class Fill(models.Model):
         default=0, help_text="What later fills have not closed yet (for first in, first out)."
     )
     at = models.DateTimeField()
+    booked_at = models.DateTimeField(
+        default=clock.now,
+        null=True,
+        help_text="When it became known here; the exchange tells whole seconds.",
+    )
 
     class Meta:
         db_table = "fills"

@@ -12,7 +12,7 @@ from trading.domain.values import StateScope, TradingStateName, Variety
 from trading.models import Order, OrderAttempt
 from trading.services import halting, legs, triggers, updates
 from trading.services.attempts import RECONCILER, close_attempt, tags_of
-from trading.services.book import Book
+from trading.services.book import Book, read
 from trading.services.claim import set_aside
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ def adopt_if_present(order: Order, broker: Broker, book: Book | None = None) -> 
         adopt(order, found)
         return True
     if book is None:
-        return False
+        if not order.attempts.filter(variety=Variety.GTT).exists():
+            return False
+        book = read(broker)
     resting = untagged_triggers(order, book)
     if len(resting) != 1:
         return False
@@ -48,7 +50,8 @@ def adopt_if_present(order: Order, broker: Broker, book: Book | None = None) -> 
 
 def untagged_triggers(order: Order, book: Book) -> list[OrderReport]:
     """Triggers that nobody here knows, with the legs of `order`, made since it was sent."""
-    attempt = order.attempts.filter(closed_at__isnull=True, variety=Variety.GTT).last()
+    certain = (OrderAttempt.Outcome.REFUSED, OrderAttempt.Outcome.NOT_SENT)
+    attempt = order.attempts.filter(variety=Variety.GTT).exclude(outcome__in=certain).last()
     if attempt is None:
         return []
     since = attempt.claimed_at - _CLOCK_TOLERANCE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import QuerySet
 
-from brokers.errors import BrokerError, NotSent, Refused
+from brokers.errors import BrokerError, NotSent, RateLimited, Refused, SessionExpired
 from brokers.models import BrokerConnection
 from brokers.port import Broker, BrokerStatus, OrderReport
 from sigmatrader import clock
@@ -67,7 +67,12 @@ def send_cancels(
         log.note(order)
         if resting:
             asked_triggers.add(order.broker_trigger_id)
-        _ask(order, broker)
+        try:
+            _ask(order, broker)
+        except NotSent as error:
+            log.asked.pop(order.pk, None)  # the broker has not heard of it: next round again
+            if isinstance(error, (RateLimited, SessionExpired)):
+                raise
 
 
 def _may_ask(connection: BrokerConnection) -> bool:
@@ -76,20 +81,24 @@ def _may_ask(connection: BrokerConnection) -> bool:
         return limiter.take(account, clock.now(), headroom=limiter.CANCEL_HEADROOM)
 
 
-def _ask(order: Order, broker: Broker) -> None:
+def _ask(order: Order, broker: Broker) -> bool:
+    """Ask once; False when the request certainly did not leave, so that the next round asks."""
     try:
         if order.broker_order_id:
             broker.cancel(order.broker_order_id, variety=Variety(order.variety))
         else:
             broker.cancel_trigger(order.broker_trigger_id)
+    except (SessionExpired, RateLimited):
+        raise
     except NotSent as error:
         logger.info("cancel of order %s was not sent: %s", order.pk, error.message)
-        raise
+        return False
     except BrokerError as error:
         logger.info("cancel of order %s: %s", order.pk, error.message)
         _refused(order, broker, error)
-        return
+        return True
     updates.refresh(order, broker)
+    return True
 
 
 def _refused(order: Order, broker: Broker, error: BrokerError) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from brokers.accounts import session_of
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
@@ -144,6 +144,9 @@ def _consider(
         _put_off(order, way.not_before)
         return None
     session = session_of(account)
+    live = capabilities_of(account).sessions
+    if live and session.connected and not _book_was_read(order, account, started_at):
+        return None
     decision = decide(order, account, session_ok=session.connected, session_error=session.error)
     if decision.gates:
         set_aside(order, " ".join(gate.message for gate in decision.gates))
@@ -154,7 +157,8 @@ def _consider(
     if decision.outcome == "DENY":
         _deny(order, decision, now)
         return None
-    if capabilities_of(account).sessions and not _book_is_fresh(order, account, now, started_at):
+    if live and (stale := _stale_book(order, account, now)):
+        set_aside(order, stale)
         return None
     if not limiter.take(account, now):
         return None
@@ -183,27 +187,30 @@ def _put_off(order: Order, until: datetime) -> None:
     )
 
 
-def _book_is_fresh(
-    order: Order, account: BrokerConnection, now: datetime, started_at: datetime | None
-) -> bool:
-    """Whether the broker's book was read since this worker started and since the last login.
-
-    An AUTO order also needs a read that is not old; it is set aside when the book stays dark.
-    """
+def _book_was_read(order: Order, account: BrokerConnection, started_at: datetime | None) -> bool:
+    """Whether the broker's book was read since this worker started, since the last login, and
+    since an earlier attempt of this order: what was in flight is settled before anything goes."""
     state = AccountState.objects.filter(connection=account).first()
-    read_at = state.book_read_at if state else None
-    begun = max((at for at in (started_at, account.logged_in_at) if at), default=None)
-    if begun is not None and (read_at is None or read_at < begun):
-        return False
+    last = order.attempts.aggregate(closed=Max("closed_at"))["closed"]
+    begun = max((at for at in (started_at, account.logged_in_at, last) if at), default=None)
+    if begun is None:
+        return True
+    return state is not None and state.book_read_at is not None and state.book_read_at >= begun
+
+
+def _stale_book(order: Order, account: BrokerConnection, now: datetime) -> str:
+    """Why an order that nobody looks at may not go: the book is dark. Empty when it is not."""
+    state = AccountState.objects.filter(connection=account).first()
+    if order.mode != Mode.AUTO or state is None or state.book_read_at is None:
+        return ""
     limit = max(
         _STALE_AT_LEAST, timedelta(seconds=_STALE_ROUNDS * settings.ST.RECONCILE_INTERVAL_SECONDS)
     )
-    if order.mode == Mode.AUTO and read_at is not None and now - read_at > limit:
-        seen = f"{read_at.astimezone(IST):%H:%M:%S}"
-        why = f": {state.book_error}" if state and state.book_error else ""
-        set_aside(order, f"The order book of {account.name} was last read at {seen}{why}")
-        return False
-    return True
+    if now - state.book_read_at <= limit:
+        return ""
+    seen = f"{state.book_read_at.astimezone(IST):%H:%M:%S}"
+    why = f": {state.book_error}" if state.book_error else ""
+    return f"The order book of {account.name} was last read at {seen}{why}"
 
 
 def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) -> Order:

@@ -43,6 +43,8 @@ def end_if_over(order: Order, broker: Broker, now: datetime) -> bool:
 
     The broker is asked for it once more: an order that it still tells of is only followed.
     """
+    if not order.broker_order_id:
+        return _end_trigger_if_gone(order, broker, now)
     entry = last_seen(order)
     day = day_of(order, entry)
     if day is None or day >= book_day(now):
@@ -64,6 +66,35 @@ def end_if_over(order: Order, broker: Broker, now: datetime) -> bool:
     return True
 
 
+def _end_trigger_if_gone(order: Order, broker: Broker, now: datetime) -> bool:
+    """A trigger of an earlier day that the broker no longer lists ended more than a week ago.
+
+    Ended triggers stay in its list for seven days, so nobody was looking when it ended.
+    """
+    if order.sent_at is None or book_day(order.sent_at) >= book_day(now):
+        return False
+    try:
+        if broker.trigger(order.broker_trigger_id) is not None:
+            return False
+    except BrokerError as error:
+        logger.warning("trigger of order %s can't be read: %s", order.pk, error.message)
+        return False
+    reason = f"The broker no longer lists the trigger {order.broker_trigger_id}."
+    warning = "Nobody saw how the trigger ended: compare the position with the broker's."
+    try:
+        lifecycle.walk(
+            order,
+            Status.EXPIRED,
+            actor=updates.BROKER,
+            reason=reason,
+            changes={"warnings": [*order.warnings, warning]},
+        )
+    except Conflict:
+        logger.info("order %s moved on at the end of its trigger", order.pk)
+        return False
+    return True
+
+
 def _evidence(order: Order, entry: BookEntry | None, day: date) -> tuple[str, str]:
     """Why the order counts as expired, and what a person should check (empty when nothing)."""
     session = session_on(order.exchange, day)
@@ -76,7 +107,7 @@ def _evidence(order: Order, entry: BookEntry | None, day: date) -> tuple[str, st
     seen = entry.updated_at.astimezone(IST).strftime("%d %b %H:%M")
     reason = (
         f"Its day ({day:%d %b}) is over and the broker's book no longer shows it; "
-        f"it was last seen {entry.status} on {seen}, {filled}."
+        f"it was last seen {entry.status}, since {seen}, {filled}."
     )
     if session is not None and entry.updated_at < session.closes_at:
         return reason, (

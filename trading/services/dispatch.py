@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from brokers.errors import (
@@ -134,6 +135,8 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
     if not _exit_still_fits(claim, broker):
         return False
     try:
+        if claim.order.retry_of_id is not None or claim.order.reduce_only:
+            _renew_lease(claim)
         refusal = look_again(claim)
     except (DatabaseError, Busy) as error:
         never_sent = NotSent(f"The database did not answer before the call: {error}")
@@ -143,6 +146,21 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
         _give_back(claim, refusal)
         return False
     return True
+
+
+def _renew_lease(claim: Claim) -> None:
+    """The reads before the call took their time: the lease must outlast the call as a whole."""
+    now = clock.now()
+    until = now + timedelta(seconds=settings.ST.lease_seconds)
+    renewed = OrderAttempt.objects.filter(
+        pk=claim.attempt.pk,
+        lease_token=claim.attempt.lease_token,
+        closed_at__isnull=True,
+        lease_until__gt=now,
+    ).update(lease_until=until)
+    if not renewed:
+        raise LeaseLost("its lease ran out before it could be sent")
+    claim.attempt.lease_until = until
 
 
 def _exit_still_fits(claim: Claim, broker: Broker) -> bool:

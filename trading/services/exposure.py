@@ -160,7 +160,7 @@ def held_quantities(connection: BrokerConnection) -> dict[str, int]:
             )
         }
     )
-    since = Fill.objects.filter(connection=connection, at__gt=state.positions_read_at)
+    since = Fill.objects.filter(connection=connection, booked_at__gt=state.positions_read_at)
     for exchange, symbol, product, side, qty in since.values_list(
         "exchange", "symbol", "product", "side", "qty"
     ):

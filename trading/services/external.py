@@ -8,12 +8,13 @@ import re
 
 from brokers.models import BrokerConnection
 from brokers.port import BrokerStatus, OrderReport
+from sigmatrader import clock
 from sigmatrader.db import write_transaction
-from trading.domain.order import Status
-from trading.domain.signal import CLIENT_ORDER_ID
+from trading.domain.order import AT_BROKER, WORKING, Status
+from trading.domain.signal import CLIENT_ORDER_ID, ID_LENGTH
 from trading.domain.values import Mode, Origin, Validity, Variety
 from trading.models import Instrument, Order, OrderAttempt
-from trading.services import lifecycle, updates
+from trading.services import legs, lifecycle, updates
 from trading.services.adoption import stop_account
 from trading.services.attempts import new_client_order_id
 from trading.services.book import Book, tags_on
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 OUTSIDE = "placed outside SigmaTrader"
 _OUR_FORM = re.compile(CLIENT_ORDER_ID + "(?:[0-9A-Z]{2})?")
+# Whose order in the book is taken over by reconciliation, and what was never sent by our records.
+_TAKEN_OVER = frozenset({Status.SENDING, Status.UNKNOWN, Status.FAILED})
+_UNSENT = frozenset({Status.WAITING, Status.QUEUED})
 _ENDED_UNFILLED = {
     BrokerStatus.CANCELLED: Status.CANCELLED,
     BrokerStatus.REJECTED: Status.REJECTED,
@@ -42,41 +46,120 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
             connection=connection, broker_order_id__in=[report.order_id for report in fresh]
         ).values_list("broker_order_id", flat=True)
     )
-    wearers = {
-        tag: (order_id, holds)
-        for tag, order_id, holds in OrderAttempt.objects.filter(
-            order__connection=connection,
-            tag__in={tag for report in fresh for tag in tags_on(report)},
-        ).values_list("tag", "order_id", "order__broker_order_id")
-    }
-    in_doubt = _triggers_in_doubt(connection)
+    wearers = _wearers(connection, fresh)
+    in_doubt = _triggers_in_doubt(connection, book)
     adopted = 0
     for report in fresh:
         if report.order_id in ours:
             known.add(str(report.order_id))
             continue
-        worn = [wearers[tag] for tag in tags_on(report) if tag in wearers]
-        taken = any(holds in ("", report.order_id) for _, holds in worn)
-        if taken or _is_our_trigger(connection, report):
-            continue  # its own order takes it over, or has just done so
+        worn = next((wearers[tag] for tag in tags_on(report) if tag in wearers), None)
+        if worn is not None and worn.broker_order_id == report.order_id:
+            continue  # its sender has just noted it
+        if worn is not None and not worn.broker_order_id and worn.status in _TAKEN_OVER:
+            continue  # its own order takes it over
+        if _is_our_trigger(connection, report):
+            continue
         if any(_may_be_of(order, report) for order in in_doubt):
             continue  # a trigger in doubt may have become it
-        _adopt(connection, report, copy_of=worn[0][0] if worn else None)
+        if worn is not None and not worn.broker_order_id and worn.status in _UNSENT:
+            resume(worn, report)
+        else:
+            _adopt(connection, report, copy_of=worn.pk if worn else None)
         known.add(str(report.order_id))
         adopted += 1
     return adopted
 
 
-def _triggers_in_doubt(connection: BrokerConnection) -> list[Order]:
-    return list(
-        Order.objects.filter(
-            connection=connection, gtt=True, status__in=[Status.SENDING, Status.UNKNOWN]
+def _wearers(connection: BrokerConnection, reports: list[OrderReport]) -> dict[str, Order]:
+    """Our orders by the tags on `reports`, those of attempts that this database never saw too."""
+    ids = {tag[:ID_LENGTH]: tag for report in reports for tag in tags_on(report)}
+    orders = {
+        order.client_order_id: order
+        for order in Order.objects.filter(connection=connection, client_order_id__in=ids)
+    }
+    return {
+        tag: orders[tag[:ID_LENGTH]]
+        for report in reports
+        for tag in tags_on(report)
+        if tag[:ID_LENGTH] in orders
+    }
+
+
+def resume(order: Order, report: OrderReport) -> None:
+    """The broker has an order that counts as unsent here: this database is older than it.
+
+    Sending it would be sending it twice. It is taken to where the broker shows it, with the
+    attempt that is missing, and the account stops until a person has looked.
+    """
+    tag = next(tag for tag in tags_on(report) if tag.startswith(order.client_order_id))
+    data = {"restored": True, "tag": tag}
+    reason = "the broker has it already: these records are older than the order"
+    with write_transaction():
+        current = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+        if current.status == Status.WAITING:
+            changes = {"qty": report.quantity, "needs_quantity": False}
+            lifecycle.transition(
+                current, Status.QUEUED, actor=updates.BROKER, reason=reason, changes=changes
+            )
+        lifecycle.transition(current, Status.SENDING, actor=updates.BROKER, reason=reason)
+        lifecycle.transition(
+            current,
+            Status.SENT,
+            actor=updates.BROKER,
+            reason=reason,
+            changes={
+                "broker_order_id": report.order_id or "",
+                "sent_at": report.placed_at or clock.now(),
+                "not_before": None,
+                "set_aside_reason": "",
+            },
+            data=data,
         )
+        _note_attempt(current, tag, report)
+        updates.apply(current.pk, report, reason=reason)
+    stop_account(
+        order.connection_id, f"Order {order.pk} is at the broker, and was to be sent here."
     )
 
 
+def _note_attempt(order: Order, tag: str, report: OrderReport) -> None:
+    """The attempt that placed it, as far as the broker's book tells of it."""
+    if OrderAttempt.objects.filter(tag=tag).exists():
+        return
+    at = report.placed_at or clock.now()
+    OrderAttempt.objects.create(
+        order=order,
+        number=order.attempts.count() + 1,
+        tag=tag,
+        variety=report.variety,
+        lease_until=at,
+        claimed_at=at,
+        closed_at=clock.now(),
+        outcome=OrderAttempt.Outcome.SENT,
+        broker_order_id=report.order_id or "",
+        message="found in the broker's book",
+    )
+
+
+def _triggers_in_doubt(connection: BrokerConnection, book: Book) -> list[Order]:
+    """Our triggers of which an order may have come that does not say so (yet)."""
+    orders = Order.objects.filter(connection=connection, gtt=True, broker_order_id="").filter(
+        status__in=[Status.SENDING, Status.UNKNOWN, *WORKING]
+    )
+    doubtful = []
+    for order in orders:
+        report = book.by_trigger.get((order.broker_trigger_id, legs.leg_number(order)))
+        if report is None or report.status is not BrokerStatus.TRIGGER_ACTIVE:
+            doubtful.append(order)
+    return doubtful
+
+
 def _is_our_trigger(connection: BrokerConnection, report: OrderReport) -> bool:
-    return Order.objects.filter(connection=connection, broker_trigger_id=report.trigger_id).exists()
+    """Whether an order of ours that still lives takes it over."""
+    return Order.objects.filter(
+        connection=connection, broker_trigger_id=report.trigger_id, status__in=AT_BROKER
+    ).exists()
 
 
 def _may_be_of(order: Order, report: OrderReport) -> bool:
@@ -128,13 +211,20 @@ def _adopt(
             order,
             ended or Status.SENT,
             actor=updates.BROKER,
-            reason=OUTSIDE,
+            reason=_by_whom(connection, report),
             data={"broker_status": report.raw_status, "tag": report.tag},
             adoption=True,
         )
-        updates.apply(order.pk, report, reason=OUTSIDE)
+        updates.apply(order.pk, report, reason=_by_whom(connection, report))
     logger.warning("order %s: %s was placed outside SigmaTrader", order.pk, report.order_id)
     _alarm(connection, report, copy_of)
+
+
+def _by_whom(connection: BrokerConnection, report: OrderReport) -> str:
+    """Who placed it: the account's user elsewhere, or the broker itself."""
+    if report.placed_by and connection.user_id and report.placed_by != connection.user_id:
+        return f"placed by the broker ({report.placed_by}), such as a square-off"
+    return OUTSIDE
 
 
 def _alarm(connection: BrokerConnection, report: OrderReport, copy_of: int | None) -> None:

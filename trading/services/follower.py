@@ -10,10 +10,16 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connections,
+)
 from django.db.models import Max, Q
 
-from brokers.accounts import session_of
+from brokers.accounts import login_of
 from brokers.errors import BrokerError, RateLimited, SessionExpired
 from brokers.models import AccountState, BrokerConnection, BrokerQuestion, QuestionKind
 from brokers.port import Broker
@@ -22,7 +28,7 @@ from brokers.sessions import end_session
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.domain.off_hours import book_day
-from trading.domain.order import AT_BROKER
+from trading.domain.order import AT_BROKER, Status
 from trading.models import Fill, Order
 from trading.services import account_reads, ledger, questions, reconcile
 from trading.services.book import read
@@ -78,7 +84,7 @@ class Follower(threading.Thread):
         interval = settings.ST.RECONCILE_INTERVAL_SECONDS
         try:
             return self.round()
-        except (DatabaseError, Busy) as error:
+        except (OperationalError, InterfaceError, Busy) as error:
             logger.error("%s: the database did not answer: %s", self.name, error)
             connections.close_all()
         except SessionExpired as error:
@@ -100,7 +106,8 @@ class Follower(threading.Thread):
         connection = BrokerConnection.objects.get(pk=self._account_id)
         if not take_lease(connection, self._worker_id):
             return interval
-        session = session_of(connection)
+        # Of an account that is switched off too, what works at the broker is followed.
+        session = login_of(connection)
         if not session.connected:
             self._broker = None
             questions.refuse_open(connection, SessionExpired(session.error))
@@ -129,21 +136,31 @@ class Follower(threading.Thread):
             self._done.pop("book", None)
         if self._due("book", 1 if self._is_busy(connection) else _IDLE_BOOK_ROUNDS):
             self._read_book(connection, broker)
+        self._read_account(connection, broker)
+
+    def _read_account(self, connection: BrokerConnection, broker: Broker) -> None:
+        """Positions, funds and holdings. That they can't be read is no failure of the book."""
         filled = self._newest_fill(connection)
-        if self._due("positions", _POSITION_ROUNDS) or filled > self._last_fill:
-            account_reads.read_positions(connection, broker)
-            ledger.mark_to_market(connection)
-            self._last_fill = filled
-            self._done["positions"] = time.monotonic()
-            account_reads.read_funds(connection, broker)
-        if self._due("holdings", _HOLDINGS_ROUNDS):
-            account_reads.read_holdings(connection, broker)
+        try:
+            if self._due("positions", _POSITION_ROUNDS) or filled > self._last_fill:
+                account_reads.read_positions(connection, broker)
+                self._last_fill = filled
+                self._done["positions"] = time.monotonic()
+                ledger.mark_to_market(connection)
+                account_reads.read_funds(connection, broker)
+            if self._due("holdings", _HOLDINGS_ROUNDS):
+                account_reads.read_holdings(connection, broker)
+        except SessionExpired:
+            raise
+        except BrokerError as error:
+            logger.warning("%s: the account can't be read: %s", self.name, error.message)
 
     def _read_book(self, connection: BrokerConnection, broker: Broker) -> None:
         started = clock.now()
         try:
             reconcile.take_in(connection, broker, read(broker), self._memory)
         except BrokerError as error:
+            self._done.pop("book", None)  # the next round tries again
             questions.answer_orders(connection, started, error)
             raise
         questions.answer_orders(connection, started)
@@ -168,8 +185,11 @@ class Follower(threading.Thread):
 
     def _is_busy(self, connection: BrokerConnection) -> bool:
         """Whether something of ours may change in the book at any moment."""
-        if Order.objects.filter(connection=connection, status__in=AT_BROKER).exists():
+        orders = Order.objects.filter(connection=connection)
+        if orders.filter(status__in=AT_BROKER).exists():
             return True
+        if orders.filter(status=Status.QUEUED, attempts__isnull=False).exists():
+            return True  # it goes again once the book was read
         day = clock.now() - timedelta(days=1)
         given_up = reconcile.given_up_since(day).filter(connection=connection)
         return any(

@@ -105,10 +105,14 @@ def held(connection: BrokerConnection, exchange: str, tradingsymbol: str, produc
 def _filled_since(
     moment: datetime, connection: BrokerConnection, exchange: str, symbol: str, product: str
 ) -> int:
-    """The signed quantity that our own orders filled after `moment`."""
+    """The signed quantity that our own orders filled, by what became known after `moment`."""
     rows = (
         Fill.objects.filter(
-            connection=connection, exchange=exchange, symbol=symbol, product=product, at__gt=moment
+            connection=connection,
+            exchange=exchange,
+            symbol=symbol,
+            product=product,
+            booked_at__gt=moment,
         )
         .order_by()
         .values_list("side")
@@ -138,14 +142,17 @@ def unfinished_exits(
 ) -> QuerySet[Order]:
     """Orders that may still close some of the position: queued, in flight, working, resting.
 
-    Of a two-leg GTT only the stop leg is among them, as one leg alone can fire.
+    Of a two-leg GTT the stop leg stands for both while it lives, as one leg alone can fire.
     """
-    return Order.objects.filter(
-        connection=connection,
-        exchange=exchange,
-        tradingsymbol=tradingsymbol,
-        product=product,
-        side=side,
-        status__in=_UNFINISHED,
-        oco_with__isnull=True,
-    ).order_by("pk")
+    return (
+        Order.objects.filter(
+            connection=connection,
+            exchange=exchange,
+            tradingsymbol=tradingsymbol,
+            product=product,
+            side=side,
+            status__in=_UNFINISHED,
+        )
+        .exclude(oco_with__status__in=_UNFINISHED)
+        .order_by("pk")
+    )

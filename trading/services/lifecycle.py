@@ -106,6 +106,8 @@ def create(
     order.updated_at = now
     if status is Status.QUEUED:
         order.queued_at = now
+    if status in ENDED:
+        order.finished_at = now
     with write_transaction():
         order.save(force_insert=True)
         _log(

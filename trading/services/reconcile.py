@@ -5,20 +5,23 @@ only after several complete reads spread over the grace period.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 
-from brokers.errors import SessionExpired
+from brokers.errors import BrokerError, SessionExpired
 from brokers.models import AccountState, BrokerConnection
 from brokers.port import Broker, OrderReport
 from brokers.registry import broker_for
 from brokers.sessions import end_session
 from risk import policy
 from sigmatrader import clock
-from sigmatrader.db import write_transaction
+from sigmatrader.db import Busy, write_transaction
 from trading.domain.off_hours import book_day
 from trading.domain.order import WORKING, Status
 from trading.domain.values import Variety
@@ -51,8 +54,11 @@ class Memory:
     known: set[str] = field(default_factory=set)
 
 
-def _note_absence(order: Order, attempt: OrderAttempt, now: datetime) -> None:
+def _note_absence(order: Order, attempt: OrderAttempt, book: Book) -> None:
     """Count one complete read without the order; give up when there were enough of them."""
+    now = book.read_at
+    if now < attempt.claimed_at:
+        return
     if book_day(attempt.claimed_at) != book_day(now):
         return  # a new book proves nothing about yesterday's order: a person decides
     grace = settings.ST.RECONCILE_GRACE_SECONDS
@@ -69,7 +75,9 @@ def _note_absence(order: Order, attempt: OrderAttempt, now: datetime) -> None:
         return
     seen = f"{reads} complete reads of the broker's book over {int(waited)} s did not show it."
     if attempt.variety == Variety.GTT:
-        _leave_to_person(order, f"Triggers wear no tag, and {seen} Look in Kite, then resolve it.")
+        alike = [str(one.trigger_id) for one in adoption.untagged_triggers(order, book)]
+        found = f"triggers {' and '.join(alike)} look like it." if alike else seen
+        _leave_to_person(order, f"Triggers wear no tag, and {found} Look in Kite, then resolve it.")
         return
     message = f"Not found at the broker: {seen} It was not placed."
     with write_transaction():
@@ -107,7 +115,8 @@ def find_late_arrivals(connection: BrokerConnection, broker: Broker, book: Book)
         order = next(by_tag[tag] for tag in tags_on(report) if tag in by_tag)
         arrived.setdefault(order.pk, []).append(report)
     for order_id, reports in arrived.items():
-        adoption.adopt(Order.objects.get(pk=order_id), reports)
+        with by_itself(order_id):
+            adoption.adopt(Order.objects.get(pk=order_id), reports)
     return len(arrived)
 
 
@@ -123,17 +132,18 @@ def settle_unknown(connection: BrokerConnection, broker: Broker, book: Book) -> 
         connection=connection, status=Status.UNKNOWN, oco_with__isnull=True
     )
     for order in orders.prefetch_related("attempts"):
-        attempt = next((one for one in order.attempts.all() if one.closed_at is None), None)
-        if adoption.adopt_if_present(order, broker, book):
-            settled += 1
-        elif attempt is not None:
-            try:
-                _note_absence(order, attempt, book.read_at)
-            except Conflict:
-                logger.info("order %s was settled meanwhile", order.pk)
-                continue
-            settled += int(order.status == Status.FAILED)
+        with by_itself(order.pk):
+            settled += int(_settle_one(order, broker, book))
     return settled
+
+
+def _settle_one(order: Order, broker: Broker, book: Book) -> bool:
+    attempt = next((one for one in order.attempts.all() if one.closed_at is None), None)
+    if adoption.adopt_if_present(order, broker, book):
+        return True
+    if attempt is not None:
+        _note_absence(order, attempt, book)
+    return order.status == Status.FAILED
 
 
 def send_modifications(connection: BrokerConnection, broker: Broker) -> None:
@@ -162,14 +172,36 @@ def follow_working(connection: BrokerConnection, broker: Broker, book: Book | No
         return
     book = book or read(broker)
     for order in working:
-        report = book.by_order.get(order.broker_order_id) or book.by_trigger.get(
-            (order.broker_trigger_id, legs.leg_number(order))
+        with by_itself(order.pk):
+            _follow_one(order, broker, book)
+
+
+def _follow_one(order: Order, broker: Broker, book: Book) -> None:
+    report = book.by_order.get(order.broker_order_id) or book.by_trigger.get(
+        (order.broker_trigger_id, legs.leg_number(order))
+    )
+    if report is not None:
+        if updates.is_news(order, report):
+            updates.apply(order.pk, report)
+    elif not day_end.end_if_over(order, broker, book.read_at):
+        updates.refresh(order, broker)
+
+
+@contextmanager
+def by_itself(order_id: int) -> Iterator[None]:
+    """What goes wrong with one order is said of that order; the rest of the account is followed."""
+    try:
+        yield
+    except (BrokerError, OperationalError, InterfaceError, Busy):
+        raise
+    except Conflict:
+        logger.info("order %s moved on meanwhile", order_id)
+    except Exception as error:
+        logger.exception("ALARM: order %s can't be followed", order_id)
+        updates.note(
+            Order.objects.get(pk=order_id),
+            f"This order can't be followed ({type(error).__name__}): look at it in Kite.",
         )
-        if report is not None:
-            if updates.is_news(order, report):
-                updates.apply(order.pk, report)
-        elif not order.broker_order_id or not day_end.end_if_over(order, broker, book.read_at):
-            updates.refresh(order, broker)
 
 
 def _note_read(connection: BrokerConnection, book: Book) -> None:
@@ -188,7 +220,8 @@ def take_in(connection: BrokerConnection, broker: Broker, book: Book, memory: Me
         triggers.follow(connection.pk, book.reports)
         external.adopt_foreign(connection, book, memory.known)
         for order_id, report in memory.archive.keep(connection, book).items():
-            updates.review(order_id, report)
+            with by_itself(order_id):
+                updates.review(order_id, report)
     _note_read(connection, book)
 
 

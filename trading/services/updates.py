@@ -228,7 +228,7 @@ def read(order: Order, broker: Broker) -> OrderReport | None:
         logger.warning("order %s can't be read at the broker: %s", order.pk, error.message)
         return None
     if report is None:
-        logger.warning("order %s is not in the broker's book", order.pk)
+        logger.info("order %s is not in the broker's book", order.pk)
     return report
 
 
@@ -257,6 +257,8 @@ def refresh(order: Order, broker: Broker) -> Order:
 
 def note(order: Order, message: str) -> None:
     """Put `message` on an order whose state does not change; lost when it has moved on."""
+    if order.error_message == message:
+        return
     try:
         lifecycle.amend(order, {"error_message": message}, actor=BROKER, reason=message)
     except Conflict:

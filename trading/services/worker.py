@@ -279,8 +279,7 @@ class Worker:
             except Conflict:
                 logger.debug("order %s was decided at the last moment", order.pk)
         for account in self._accounts():
-            if not capabilities_of(account).sessions:
-                ledger.mark_to_market(account)
+            ledger.mark_to_market(account)
         limiter.forget_old(now)
         forget_old_prices(now)
         questions.forget_old(now)

@@ -59,6 +59,22 @@ _MEANINGS: dict[str, str] = {
     Status.REJECTED_RISK: "Denied by your own risk settings.",
 }
 
+# By setting, or by code for the rules that have none.
+_RULES: dict[str, str] = {
+    Code.QUANTITY_REQUIRED: "Quantity given",
+    Code.STRATEGY_DISABLED: "Strategy switched on",
+    Code.MODE_MISMATCH: "Paper or live, as set",
+    Code.REDUCE_ONLY: "Exit only",
+    Code.REDUCING_ONLY: "Trading state",
+    "off_hours": "Market hours",
+    "allow_short_selling": "Short selling",
+    "max_quantity_per_order": "Max quantity",
+    "max_order_value": "Max value ₹",
+    "symbol_whitelist": "Allowed symbols",
+    "symbol_blacklist": "Blocked symbols",
+    "max_open_positions": "Open positions",
+}
+
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
@@ -86,13 +102,6 @@ def side_badge(side: str) -> SafeString | str:
     if side not in (Side.BUY, Side.SELL):
         return ""
     return format_html('<span class="side side-{}">{}</span>', side.lower(), side)
-
-
-@register.filter
-def money_badge(simulated: bool) -> SafeString:
-    """PAPER or LIVE, whose money it is."""
-    word = "PAPER" if simulated else "LIVE"
-    return format_html('<span class="money money-{}">{}</span>', word.lower(), word)
 
 
 @register.filter
@@ -148,9 +157,10 @@ def spaced(word: str) -> str:
 
 @register.filter
 def rule_name(check: Mapping[str, str]) -> str:
-    """The rule of a risk check: its setting's name, or its code for the rules that have none."""
-    setting = check.get("setting", "")
-    return spaced(setting if setting not in ("", "hard") else check.get("code", "")).lower()
+    """The rule of a risk check, as a person calls it."""
+    code, setting = check.get("code", ""), check.get("setting", "")
+    known = _RULES.get(setting) or _RULES.get(code)
+    return known or spaced(code).capitalize()
 
 
 @register.filter

@@ -81,7 +81,14 @@ def _word(account: Account) -> str:
         return "CONNECTED"
     if account.expires_at is not None:
         return "EXPIRED"
-    return "DISCONNECTED" if connection.user_id else "NEW"
+    return "NEW" if never_logged_in(account) else "DISCONNECTED"
+
+
+def never_logged_in(account: Account) -> bool:
+    """Whether an account that is on still waits for its first login."""
+    one = account.connection
+    known = account.connected or account.expires_at or one.user_id or one.logged_in_at
+    return one.enabled and not known
 
 
 def _strategies_by_account() -> dict[int, list[Strategy]]:
@@ -134,6 +141,7 @@ class LoginDue:
     name: str
     opens_at: datetime
     open: bool
+    again: bool
 
 
 def logins_due(accounts: Iterable[Account], now: datetime) -> tuple[LoginDue, ...]:
@@ -147,7 +155,7 @@ def logins_due(accounts: Iterable[Account], now: datetime) -> tuple[LoginDue, ..
         return ()
     until = max(now, hours.opens_at)
     lacking = [
-        account.connection
+        account
         for account in accounts
         if account.connection.broker_name == BrokerName.ZERODHA
         and account.connection.enabled
@@ -158,10 +166,16 @@ def logins_due(accounts: Iterable[Account], now: datetime) -> tuple[LoginDue, ..
         return ()
     users = _strategies_by_account()
     return tuple(
-        LoginDue(connection.pk, connection.name, hours.opens_at, hours.opens_at <= now)
-        for connection in lacking
-        if connection.is_default
-        or any(strategy.enabled for strategy in users.get(connection.pk, ()))
+        LoginDue(
+            account.connection.pk,
+            account.connection.name,
+            hours.opens_at,
+            open=hours.opens_at <= now,
+            again=not never_logged_in(account),
+        )
+        for account in lacking
+        if account.connection.is_default
+        or any(strategy.enabled for strategy in users.get(account.connection.pk, ()))
     )
 
 

@@ -60,12 +60,10 @@ class PositionRow:
 
     @property
     def last_price(self) -> Decimal | None:
-        prices = [
-            (row.last_updated if isinstance(row, Position) else row.read_at, row.last_price)
-            for row in (self.ours, self.theirs)
-            if row is not None and row.last_price is not None
-        ]
-        return max(prices)[1] if prices else None
+        """The price that our P&L is counted with; the broker's where nothing of ours is open."""
+        if self.ours is not None and self.ours.qty:
+            return self.ours.last_price
+        return self.theirs.last_price if self.theirs else None
 
     @property
     def open(self) -> bool:

@@ -21,7 +21,7 @@ from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
 from trading.templatetags.money import span_text
-from trading.web.accounts import LoginDue, logins_due
+from trading.web.accounts import LoginDue, logins_due, never_logged_in
 
 _MONEY_WORDS = ("LIVE", "SIMULATOR", "PAPER")
 
@@ -30,7 +30,8 @@ _MONEY_WORDS = ("LIVE", "SIMULATOR", "PAPER")
 class Broker:
     """The status chip: `word` is Connected, Error or Checking.
 
-    `until`: the end of a broker's session. `account_id`: whose trouble an Error is.
+    `until`: the end of a broker's session. `account_id`: whose trouble an Error is. `new`: nobody
+    has logged in to that account yet.
     """
 
     name: str
@@ -38,6 +39,11 @@ class Broker:
     detail: str
     until: datetime | None = None
     account_id: int | None = None
+    new: bool = False
+
+    @property
+    def text(self) -> str:
+        return "not logged in yet" if self.new else self.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +133,17 @@ def _broker(accounts: list[Account], now: datetime) -> Broker:
         return Broker(first.connection.name, word, detail)
     broken = next((one for one in accounts if not one.connected), None)
     if broken is not None and broken.connection.enabled:
-        return Broker(broken.connection.name, "Error", broken.error, None, broken.connection.pk)
+        return _in_trouble(broken)
     if not first.connected:
-        return Broker(first.connection.name, "Error", first.error, None, first.connection.pk)
+        return _in_trouble(first)
     # A session that ends says more than paper, which is always there.
     shown = next((one for one in accounts if one.expires_at is not None), first)
     return Broker(shown.connection.name, "Connected", _session_text(shown), shown.expires_at)
+
+
+def _in_trouble(account: Account) -> Broker:
+    one = account.connection
+    return Broker(one.name, "Error", account.error, None, one.pk, new=never_logged_in(account))
 
 
 def _worker(now: datetime) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from brokers.models import BrokerConnection
+from brokers.models import BrokerConnection, ConnectionKind
 from trading.domain.order import Status
 from trading.domain.values import (
     Mode,
@@ -27,7 +27,10 @@ from trading.web.widgets import SymbolInput
 
 OPEN = "OPEN"
 LONGEST_USER_NAME = 150
-MONEY_CHOICES = [("", "Paper and live"), ("paper", "Paper"), ("live", "Live")]
+MONEY_CHOICES = [
+    ("", "Every account"),
+    *((kind.value.lower(), kind.label) for kind in ConnectionKind),
+]
 
 
 def _words(words: type[StrEnum]) -> list[tuple[str, str]]:
@@ -260,8 +263,9 @@ class _FilterForm(forms.Form):
         return self.cleaned_data.get(name) or None if self.is_bound else None
 
     @property
-    def simulated(self) -> bool | None:
-        return {"paper": True, "live": False}.get(self.value("money") or "")
+    def kind(self) -> str:
+        """PAPER, LIVE or SIMULATOR; empty for every account."""
+        return (self.value("money") or "").upper()
 
     @property
     def strategy_id(self) -> int | None:

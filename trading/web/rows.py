@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from brokers.models import BrokerQuestion
@@ -47,6 +48,11 @@ def preview_of(decision: Decision) -> Preview:
     return Preview("pass", f"Passes {count} {'check' if count == 1 else 'checks'}")
 
 
+def sent_until(order: Order) -> datetime | None:
+    """When an order that is not sent yet expires. What is sent has no time to live here."""
+    return order.expires_at if order.status in (Status.WAITING, Status.QUEUED) else None
+
+
 @dataclass(slots=True)
 class QueueRow:
     """`form` is there while the row is edited; `preview` only while it waits."""
@@ -68,6 +74,10 @@ class QueueRow:
     @property
     def ended(self) -> bool:
         return self.order.status in ENDED
+
+    @property
+    def sent_until(self) -> datetime | None:
+        return sent_until(self.order)
 
     @property
     def restorable(self) -> bool:

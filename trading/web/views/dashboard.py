@@ -14,8 +14,10 @@ from risk.models import POSITIVE_LIMITS, RiskSettings
 from sigmatrader import clock
 from trading import analytics, selectors
 from trading.domain.order import Status
+from trading.domain.values import Origin
 from trading.models import Alert, ClosedTrade, Fill, Order, OrderEvent, Strategy
 from trading.selectors import ProfitAndLoss
+from trading.services.connections import default_connection
 from trading.web.views.shared import is_htmx
 
 _SHOWN = 6
@@ -42,6 +44,7 @@ class Attention:
     title: str
     text: str
     url: str
+    order: Order | None = None
 
 
 @require_safe
@@ -96,29 +99,17 @@ def _books(today: datetime) -> list[Book]:
 def attention(today: datetime) -> list[Attention]:
     """Unknown outcomes, today's refusals, orders set aside from AUTO, refused alerts."""
     found = [
-        Attention(
-            order.status,
-            str(order.symbol),
-            order.error_message or "The broker may or may not have this order.",
-            reverse("order", args=[order.pk]),
-        )
+        _about(order, order.error_message or "The broker may or may not have this order.")
         for order in Order.objects.filter(status=Status.UNKNOWN).order_by("pk")[:_SHOWN]
     ]
     refused = Order.objects.filter(status__in=_REFUSED, finished_at__gte=today)
     found += [
-        Attention(
-            order.status, order.symbol, order.error_message, reverse("order", args=[order.pk])
-        )
+        _about(order, order.error_message)
         for order in refused.order_by("-finished_at", "-pk")[:_SHOWN]
     ]
     aside = Order.objects.filter(status=Status.WAITING).exclude(set_aside_reason="")
     found += [
-        Attention(
-            order.status,
-            order.symbol,
-            order.set_aside_reason,
-            f"{reverse('queue')}#order-{order.pk}",
-        )
+        _about(order, order.set_aside_reason, f"{reverse('queue')}#order-{order.pk}")
         for order in aside.order_by("pk")[:_SHOWN]
     ]
     rejected = Alert.objects.filter(outcome=Alert.Outcome.REJECTED, received_at__gte=today)
@@ -134,8 +125,25 @@ def attention(today: datetime) -> list[Attention]:
     return found
 
 
+def _about(order: Order, text: str, url: str = "") -> Attention:
+    where = url or reverse("order", args=[order.pk])
+    return Attention(order.status, order.symbol, text, where, order)
+
+
+def _where_first_orders_go() -> str:
+    """The account of an alert that names no known strategy, in words."""
+    account = default_connection()
+    if account is None:
+        return "as soon as there is an account"
+    return {
+        ConnectionKind.PAPER: "on paper",
+        ConnectionKind.SIMULATOR: f"through {account.name}, at the simulator",
+    }.get(ConnectionKind(account.kind), f"through {account.name}, with real money")
+
+
 def checklist() -> list[Step]:
     """What a new system needs, in order."""
+    where = _where_first_orders_go()
     accepted = Alert.objects.filter(outcome=Alert.Outcome.ACCEPTED).exists()
     settings_url = reverse("settings")
     limits = RiskSettings.objects.all()
@@ -153,14 +161,15 @@ def checklist() -> list[Step]:
         Step(
             accepted,
             "Send the first alert",
-            "A ready command line stands on the settings page; it buys one share on paper.",
+            f"A ready command line on the settings page: its order, one share {where}, "
+            "waits in the queue.",
             f"{settings_url}#first-alert",
             "Copy the command",
         ),
         Step(
-            Order.objects.filter(simulated=True, status=Status.EXECUTED).exists(),
-            "Execute the first paper order",
-            "The alert's order waits in the queue. Press Execute and watch it fill.",
+            Order.objects.filter(status=Status.EXECUTED).exclude(origin=Origin.EXTERNAL).exists(),
+            "Execute the first order",
+            f"The alert's order waits in the queue. Press Execute: it goes out {where}.",
             reverse("queue"),
             "Open the queue",
         ),

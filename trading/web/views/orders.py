@@ -16,7 +16,7 @@ from trading.services import legs, queue
 from trading.services.errors import Conflict, ServiceError
 from trading.web.book_entries import candidates_of
 from trading.web.forms import OPEN, ModifyForm, OrderFilter, ResolveForm, add_service_errors
-from trading.web.rows import preview_of
+from trading.web.rows import preview_of, sent_until
 from trading.web.timeline import timeline_of
 from trading.web.views.shared import actor, number_in, order_link, order_or_404, told
 
@@ -35,7 +35,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         symbol=(form.value("symbol") or "").strip(),
         side=form.value("side") or "",
         mode=form.value("mode") or "",
-        simulated=form.simulated,
+        kind=form.kind,
         external=form.external,
         first_day=form.value("from_day"),
         last_day=form.value("to_day"),
@@ -69,6 +69,7 @@ def _context(order: Order, **forms: Any) -> dict[str, Any]:
         "timeline": timeline_of(order),
         "preview": preview,
         "ended": order.ended,
+        "sent_until": sent_until(order),
         "retryable": status in RETRYABLE,
         "restorable": status is Status.CANCELLED and order.never_sent,
         "resolve_form": _resolve_form(order) if status is Status.UNKNOWN else None,

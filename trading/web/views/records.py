@@ -36,12 +36,12 @@ def alerts(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def trades(request: HttpRequest) -> HttpResponse:
-    """Closed trades and what they add up to. Paper and live are only ever added up on request."""
+    """Closed trades and what they add up to; what of different kinds is added up says so."""
     form = TradeFilter(request.GET)
     form.is_valid()
     rows = analytics.search_trades(
         strategy_id=form.strategy_id,
-        simulated=form.simulated,
+        kind=form.kind,
         first_day=form.value("from_day"),
         last_day=form.value("to_day"),
     )
@@ -51,12 +51,13 @@ def trades(request: HttpRequest) -> HttpResponse:
         older_than=number_in(request, "older"),
         newer_than=number_in(request, "newer"),
     )
+    kinds = analytics.kinds_of(rows)
     context = {
         "form": form,
         "page": page,
         "summary": analytics.summary_of(rows),
         "curve": analytics.running_total(rows),
         "filtered": any(form.value(name) for name in form.fields),
-        "mixed": form.simulated is None and analytics.holds_paper_and_live(rows),
+        "mixed": kinds if len(kinds) > 1 else [],
     }
     return render(request, "trading/analytics.html", context)
