@@ -72,6 +72,14 @@ def market_price(
     return ticks[0].price if ticks else None
 
 
+def market_tick(exchange: str, tradingsymbol: str, now: datetime) -> PriceTick | None:
+    """The market's own last price of the last minute; alerts are no market."""
+    ticks = PriceTick.objects.filter(
+        exchange=exchange, tradingsymbol=tradingsymbol, at__gt=now - LAST_PRICE_MAX_AGE
+    ).exclude(source=PriceSource.ALERT)
+    return ticks.order_by("-id").first()
+
+
 def last_tick_id() -> int:
     """The id of the newest price; 0 when there is none."""
     return PriceTick.objects.aggregate(newest=Max("id"))["newest"] or 0

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.support.campaign import Report
+    from tests.support.report import Report
 
 DATABASES = ("sqlite", "postgres")
 

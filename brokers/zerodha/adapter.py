@@ -13,7 +13,6 @@ from brokers.errors import (
     NotSupported,
     OutcomeUnknown,
     PermissionRefused,
-    RateLimited,
     Refused,
     SessionExpired,
 )
@@ -127,20 +126,23 @@ class ZerodhaBroker:
         self._client.modify(mapping.variety_for_change(row), order_id, form)
 
     def cancel(self, order_id: str, *, variety: Variety) -> None:
-        """A refusal may only mean the wrong variety: then once more under the order's own.
-
-        Cancelling twice does no harm, unlike placing.
+        """A wrong variety is answered with a timeout, so anything but a regular order is read
+        first; and a regular one again after an unclear answer. Cancelling twice does no harm.
         """
+        if variety is not Variety.REGULAR:
+            self._client.cancel(self._word_for(order_id), order_id)
+            return
         try:
             self._client.cancel(str(variety), order_id)
-        except (Refused, OutcomeUnknown) as error:
-            if not error.code:
-                raise  # no answer at all: the next round sees
-            row = self._row_to_change(order_id, "cancelled")
-            own = mapping.variety_for_change(row)
+        except (Refused, OutcomeUnknown):
+            own = self._word_for(order_id)
             if own == variety:
                 raise
             self._client.cancel(own, order_id)
+
+    def _word_for(self, order_id: str) -> str:
+        """Kite's variety for changing the order as it stands now."""
+        return mapping.variety_for_change(self._row_to_change(order_id, "cancelled"))
 
     def cancel_trigger(self, trigger_id: str) -> None:
         try:
@@ -289,26 +291,15 @@ class ZerodhaBroker:
     def _price_for_trigger(self, request: OrderRequest) -> Decimal:
         """The market's price, which Kite wants beside a trigger to know the way to it.
 
-        What the caller knows, else a quote, else what the alert saw; never the trigger's own
-        price, which would have it fire at once or never.
+        What the caller knows, else what the alert saw; never the trigger's own price, which would
+        have it fire at once or never. It is not asked for here: nothing may come between the
+        caller's last look and the order.
         """
         if request.last_price is not None:
             return mapping.check_price("last_price", request.last_price, "GTT")
-        try:
-            quote = self.last_prices([request.key]).get(request.key)
-        except (SessionExpired, RateLimited):
-            raise
-        except (NotSupported, PermissionRefused, NotSent, OutcomeUnknown) as error:
-            logger.info("no quote for a GTT on %s: %s", request.key, error.message)
-            quote = None
-        if quote is not None:
-            return quote[0]
         if request.reference_price is not None:
             return mapping.check_price("reference_price", request.reference_price, "GTT")
-        raise Refused(
-            f"A GTT needs the last price of {request.key}, and none is known: "
-            "this account has no market data."
-        )
+        raise Refused(f"A GTT needs the last price of {request.key}, and none is known.")
 
     def _book(
         self, left_out: list[str], wanted: frozenset[str] = frozenset()

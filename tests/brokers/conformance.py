@@ -372,4 +372,10 @@ def test_a_gtt_that_is_withdrawn_never_fires(venue: Venue) -> None:
 
 
 def gtt() -> OrderRequest:
-    return limit("1451", trigger_price=Decimal(1450), variety=Variety.GTT, product=Product.CNC)
+    return limit(
+        "1451",
+        trigger_price=Decimal(1450),
+        variety=Variety.GTT,
+        product=Product.CNC,
+        last_price=Decimal(1500),
+    )

@@ -9,7 +9,8 @@ import pytest
 
 from brokers.simulator import faults as f
 from brokers.simulator.faults import Fault
-from tests.support.rig import GRACE, TIMEOUT, Rig, check_invariants
+from tests.support.crew import GRACE, TIMEOUT
+from tests.support.rig import Rig, check_invariants
 from trading.models import Order
 
 pytestmark = [pytest.mark.faults, pytest.mark.db_backends]

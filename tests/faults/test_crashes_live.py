@@ -11,7 +11,8 @@ from django.test import Client
 from brokers.simulator import faults as f
 from tests.support import processes, steps
 from tests.support.crashing_web import STEPS as WEB_STEPS
-from tests.support.rig import REPOSITORY, Rig, check_invariants
+from tests.support.crew import REPOSITORY
+from tests.support.rig import Rig, check_invariants
 from trading.domain.values import OrderType, Product
 from trading.models import Alert, Order
 from trading.services import queue, webhook_secrets

@@ -16,7 +16,8 @@ from brokers.simulator import faults as f
 from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.factories import make_order
-from tests.support.rig import TIMEOUT, Rig, check_invariants
+from tests.support.crew import TIMEOUT
+from tests.support.rig import Rig, check_invariants
 from trading.domain.order import Status
 from trading.domain.values import ClampMode, RiskScope, Side
 from trading.models import Order
@@ -54,7 +55,7 @@ WHERE = {
     15: HERE + "test_a_slow_account_holds_no_other",
     16: DATABASE + "test_a_locked_database_keeps_the_outcome_until_it_can_be_saved",
     17: DATABASE + "test_nothing_is_sent_while_the_claim_can_not_be_written",
-    18: DATABASE + "test_a_restarted_database_server_loses_nothing",
+    18: "faults/test_database_gone.py::test_a_restarted_database_server_loses_nothing",
     19: CRASHES + "test_a_web_process_killed_before_its_commit_leaves_no_order",
     20: CRASHES + "test_a_web_process_killed_after_its_commit_leaves_one_order",
     21: RESTARTS + "test_what_was_approved_while_no_worker_ran_is_sent_or_expires",
@@ -210,15 +211,12 @@ def test_a_refusal_after_the_order_id_is_rejected_with_the_brokers_words(rig: Ri
 
 
 def test_a_slow_account_holds_no_other(rig: Rig) -> None:
-    paper = ensure_paper_account()
     rig.faults.always("place", f.slow(0.8 * TIMEOUT))
-    slow = [rig.order() for _ in range(5)]
-    rig.until(slow[0], *(set(Status) - {Status.QUEUED, Status.WAITING}))
-    quick = make_order(Status.QUEUED, connection=paper, symbol="NSE:PAPERED")
-    rig.until(quick, "EXECUTED")
-    assert any(rig.fresh(order).status in ("QUEUED", "SENDING") for order in slow)
-    for order in slow:
-        rig.until(order, "EXECUTED")
+    slow = [rig.order(auto=True) for _ in range(9)]
+    quick = make_order(Status.QUEUED, connection=ensure_paper_account(), symbol="NSE:PAPERED")
+    done = rig.until(quick, "EXECUTED")
+    ended = [rig.until(order, "EXECUTED").finished_at for order in slow]
+    assert done.finished_at < max(ended)
     check_invariants(rig)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from brokers.simulator import faults as f
 from brokers.simulator.postbacks import payload
-from tests.support.rig import TIMEOUT, Rig, check_invariants
+from tests.support.crew import TIMEOUT
+from tests.support.rig import Rig, check_invariants
 from tests.support.web import web
 from trading.domain.values import Origin
 from trading.models import Order

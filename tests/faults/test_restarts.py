@@ -10,7 +10,8 @@ import pytest
 from brokers.simulator import faults as f
 from sigmatrader import clock
 from tests.support import steps
-from tests.support.rig import TIMEOUT, Rig, check_invariants
+from tests.support.crew import TIMEOUT
+from tests.support.rig import Rig, check_invariants
 from trading.domain.order import Status
 from trading.domain.values import Origin
 from trading.models import Order, Position

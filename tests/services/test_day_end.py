@@ -44,10 +44,11 @@ def test_the_broker_is_asked_for_it_by_its_number_before_it_counts_as_gone(desk:
     assert f"/orders/{order.broker_order_id}" in asked
 
 
-def test_a_book_that_can_not_be_read_is_no_evidence(desk: Desk) -> None:
+@pytest.mark.parametrize("fault", [faults.reset_before(), faults.rate_limited()])
+def test_a_broker_that_does_not_answer_is_no_evidence(desk: Desk, fault: faults.Fault) -> None:
     order = desk.sent(desk.limit())
     next_day(desk, read=False)
-    desk.faults.always("order", faults.refuse_status(503))
+    desk.faults.always("order", fault)
     desk.read_book()
     assert desk.status(order) == "SENT"
     desk.faults.clear()

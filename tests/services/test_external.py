@@ -62,7 +62,6 @@ def test_its_fills_feed_our_positions(desk: Desk) -> None:
 
 
 def test_it_is_followed_to_its_end(desk: Desk) -> None:
-    desk.behaviour.step_delay = 0
     number = desk.outside()
     desk.read_book()
     desk.price("1450")

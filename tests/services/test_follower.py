@@ -345,7 +345,7 @@ def test_nothing_is_sent_before_the_book_was_read_since_the_worker_started(desk:
     started = desk.now
     assert desk.claim(started_at=started) is None
     assert desk.status(order) == "QUEUED"
-    desk.read_book()
+    desk.read_all()
     assert desk.claim(started_at=started) is not None
 
 
@@ -355,7 +355,7 @@ def test_nothing_is_sent_before_the_book_was_read_since_the_login(desk: Desk) ->
     order = desk.order(auto=True)
     assert desk.claim() is None
     assert desk.status(order) == "QUEUED"
-    desk.read_book()
+    desk.read_all()
     assert desk.claim() is not None
 
 

@@ -75,8 +75,9 @@ def test_an_exit_whose_position_can_not_be_read_is_not_sent(desk: Desk) -> None:
     order = leave(desk)
     desk.send_next()
     order = desk.fresh(order)
-    assert order.status == "WAITING"
-    assert "positions can't be read" in order.set_aside_reason
+    assert order.status == "QUEUED"
+    assert order.not_before is not None
+    assert "could not be read" in order.attempts.get().message
     assert sent_quantities(desk) == []
 
 
@@ -98,8 +99,9 @@ def test_another_product_of_the_same_share_is_another_position(desk: Desk) -> No
 
 
 def test_an_entry_is_never_cut(desk: Desk) -> None:
+    before = len(desk.asked("positions"))
     assert desk.sent(desk.order(side="SELL", qty=7)).qty == 7
-    assert desk.asked("positions") == []
+    assert len(desk.asked("positions")) == before
 
 
 # -- delivered shares -----------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from risk.models import RiskSettings
 from tests.support.desk import NEXT_OPEN, SYMBOL, Desk
 from trading.domain.values import Product, RiskScope
 from trading.models import Order, Position, Trigger
-from trading.services import cancelling, queue
-from trading.services.attempts import tags_of
+from trading.services import adoption, cancelling, queue
+from trading.services.attempts import mark_unknown, tags_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -383,10 +383,27 @@ def test_both_legs_are_taken_over_after_an_unclear_answer(
     assert both(desk, pair) == ("CANCELLED", "EXECUTED")
 
 
+@pytest.mark.parametrize(
+    ("price", "ends"), [("1600", ("CANCELLED", "EXECUTED")), ("1400", ("EXECUTED", "CANCELLED"))]
+)
+def test_an_answer_that_comes_after_the_lease_and_the_firing_keeps_the_legs_apart(
+    desk: Desk, pair: tuple[Order, Order], price: str, ends: tuple[str, str]
+) -> None:
+    claim = desk.claim()
+    assert claim is not None
+    placed = desk.place(claim)
+    mark_unknown(desk.fresh(pair[0]), claim.attempt, "its lease was lost")
+    desk.price(price)
+    adoption.adopt_answer(claim.order, desk.broker, placed)
+    desk.read_book()
+    assert both(desk, pair) == ends
+    [theirs] = desk.at_broker()
+    filled = pair[ends.index("EXECUTED")]
+    assert desk.fresh(filled).broker_order_id == theirs["order_id"]
+
+
 def test_a_trigger_with_another_target_is_not_taken(desk: Desk, pair: tuple[Order, Order]) -> None:
     unclear(desk, pair[0], placed=False)
-    desk.two_leg(target="1650")
-    Order.objects.filter(pk__gt=pair[1].pk).update(connection=desk.connection)
     kite = desk.kite()
     leg = {
         "transaction_type": "SELL",
@@ -407,20 +424,7 @@ def test_a_trigger_with_another_target_is_not_taken(desk: Desk, pair: tuple[Orde
 
 
 def test_a_refused_trigger_fails_both_legs(desk: Desk) -> None:
-    desk.own()
-    legs = desk.two_leg(product=Product.NRML)  # shares can't be held so
-    desk.exchange.place_outside(
-        {
-            "exchange": "NSE",
-            "tradingsymbol": SYMBOL,
-            "transaction_type": "BUY",
-            "quantity": "1",
-            "product": "MIS",
-            "order_type": "MARKET",
-        }
-    )
-    for leg in legs:
-        Order.objects.filter(pk=leg.pk).update(reduce_only=False)
+    legs = desk.two_leg(product=Product.NRML, reduce_only=False)  # no product for shares
     desk.send_next()
     assert both(desk, legs) == ("FAILED", "FAILED")
 

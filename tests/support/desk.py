@@ -80,13 +80,13 @@ class Desk:
     # -- the broker ------------------------------------------------------------------------
 
     def log_in(self, *, read: bool = True) -> None:
-        """A new session; with `read` its book is read, without which nothing is sent."""
+        """A new session; with `read` everything is read without which nothing is sent."""
         self.connection.access_token = self.simulator.login()
         self.connection.token_expires_at = self.now + timedelta(hours=12)
         self.connection.logged_in_at = self.now
         self.connection.save()
         if read:
-            self.read_book()
+            self.read_all()
 
     @property
     def broker(self) -> Broker:
@@ -258,6 +258,10 @@ class Desk:
     def read_book(self) -> None:
         """Bring our orders to what the broker shows."""
         self.take_in(reconcile.read(self.broker))
+
+    def read_all(self) -> None:
+        self.read_book()
+        self.read_account()
 
     def take_in(self, book: Book) -> None:
         reconcile.take_in(self.connection, self.broker, book, self.memory)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
 _PR_SET_PDEATHSIG = 1
 
@@ -84,9 +85,25 @@ def children(parent: int) -> dict[int, str]:
     return found
 
 
-def stop(
-    process: subprocess.Popen[bytes], end_signal: int = signal.SIGTERM, seconds: float = 45
-) -> int:
+class Process(Protocol):
+    """What is used of a child, whoever its parent is."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> Any: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int | None: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+def stop(process: Process, end_signal: int = signal.SIGTERM, seconds: float = 45) -> int:
     """End it with `end_signal` and wait; what is left of its session then goes by force.
 
     The exit code is the process's own: -9 when it had to be killed.
@@ -101,7 +118,7 @@ def stop(
     for pid in session_members(process.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    return process.returncode
+    return int(process.returncode)
 
 
 def free_port() -> int:

@@ -4,20 +4,11 @@ The clock of everything in it is moved into a trading session. What the tests wa
 condition, never a time.
 """
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-
-import pytest
-from django.conf import settings
-from django.db import OperationalError
 
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from brokers.registry import broker_for
@@ -26,10 +17,8 @@ from brokers.simulator.exchange import Exchange
 from brokers.simulator.server import KiteSimulator
 from risk import policy
 from sigmatrader import clock
-from sigmatrader.db import Busy, write_transaction
 from tests.support import invariants, processes
-from tests.support.databases import database_url, fresh_database
-from tests.support.nursery import Forked, Nursery
+from tests.support.crew import Crew, worker_environment
 from trading.domain.order import IN_FLIGHT, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import (
@@ -45,36 +34,22 @@ from trading.models import Order, Strategy
 from trading.services import halting, instrument_list, lifecycle, queue
 from trading.services.attempts import new_client_order_id
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 MOMENT = datetime(2026, 12, 2, 11, 0, tzinfo=clock.IST)  # a Wednesday, in the middle of a session
-TIMEOUT = 0.3
-GRACE = 1.0
-QUICK = {
-    "ST_BROKER_TIMEOUT_SECONDS": str(TIMEOUT),
-    "ST_LEASE_MARGIN_SECONDS": "0.9",
-    "ST_RECONCILE_INTERVAL_SECONDS": "0.1",
-    "ST_RECONCILE_GRACE_SECONDS": str(GRACE),
-    "ST_WORKER_POLL_MS": "20",
-}
 PATIENCE = 30.0
-Process = subprocess.Popen[bytes] | Forked
 _EVERY = 0.02
-_ENDING_SECONDS = 20
 
 
-class Rig:
+class Rig(Crew):
     """One installation on this process's database, logged in to `simulator`.
 
     A module may share one: `begin` opens a case, and what came before it is not looked at again.
     """
 
     def __init__(self, simulator: KiteSimulator, environment: Mapping[str, str]) -> None:
+        super().__init__(environment)
         self.simulator = simulator
         self.exchange = simulator.exchange
         self.faults = simulator.faults
-        self.environment = dict(environment)
-        self.workers: dict[str, Process] = {}
-        self._nursery: Nursery | None = None
         self.connection = self._connect()
         self.strategies = {mode: self._strategy(mode) for mode in Mode}
         self._symbols = self._unused_symbols()
@@ -191,105 +166,6 @@ class Rig:
         states = policy.states_for(self.connection.pk, None)
         return " ".join(one.reason for one in states if one.state == TradingStateName.HALTED)
 
-    # -- workers ---------------------------------------------------------------------------
-
-    def start(self, name: str = "worker") -> None:
-        """Start `manage.py worker` and wait until it is ready."""
-        line = [sys.executable, str(REPOSITORY / "manage.py"), "worker"]
-        self.log_path(name).unlink(missing_ok=True)
-        self.workers[name] = processes.start(
-            line, log=self.log_path(name), environment=self.environment, folder=REPOSITORY
-        )
-        self._until_ready(name)
-
-    def fork(
-        self,
-        name: str = "worker",
-        step: str = "",
-        act: str = "die",
-        *,
-        hold: Path | None = None,
-        ready: bool = True,
-    ) -> None:
-        """The same, quickly. With a `step` it dies or fails there, or waits until `hold` exists."""
-        if self._nursery is None:
-            self._nursery = Nursery(self.environment, self.log_path("nursery"))
-        self.log_path(name).unlink(missing_ok=True)
-        self.workers[name] = self._nursery.fork(
-            self.log_path(name), step, "hold" if hold else act, str(hold or "")
-        )
-        if ready and not step:
-            self._until_ready(name)
-
-    def _until_ready(self, name: str) -> None:
-        process = self.workers[name]
-        self.wait(
-            lambda: "is ready" in self.log(name) or self._ended(process, name), f"{name} is ready"
-        )
-
-    def _ended(self, process: Process, name: str) -> bool:
-        if process.poll() is not None:
-            raise AssertionError(f"{name} ended with {process.returncode}:\n{self.log(name)}")
-        return False
-
-    def log_path(self, name: str) -> Path:
-        return Path(settings.ST.DATA_DIR) / f"rig-{os.getpid()}-{name}.log"
-
-    def log(self, name: str = "worker") -> str:
-        path = self.log_path(name)
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def stop(self, name: str = "worker", end_signal: int = signal.SIGTERM) -> int:
-        """End it and wait; its exit code."""
-        process = self.workers.pop(name)
-        if process.poll() is None and end_signal != signal.SIGKILL:
-            process.send_signal(signal.SIGCONT)
-        return processes.stop(process, end_signal, _ENDING_SECONDS)
-
-    def kill(self, name: str = "worker") -> None:
-        """kill -9: no goodbye."""
-        self.stop(name, signal.SIGKILL)
-
-    def pause(self, name: str = "worker") -> None:
-        """SIGSTOP: it hangs, at a moment at which it does not hold the database."""
-        process = self.workers[name]
-
-        def stopped() -> bool:
-            process.send_signal(signal.SIGSTOP)
-            try:
-                with write_transaction(0.1):
-                    BrokerConnection.objects.select_for_update(nowait=True).get(
-                        pk=self.connection.pk
-                    )
-            except (Busy, OperationalError):
-                process.send_signal(signal.SIGCONT)
-                return False
-            return True
-
-        self.wait(stopped, f"{name} stops")
-
-    def go_on(self, name: str = "worker") -> None:
-        self.workers[name].send_signal(signal.SIGCONT)
-
-    def wait_for_death(self, name: str, seconds: float = PATIENCE) -> None:
-        """Until it has been killed by a signal of its own making."""
-        process = self.workers.pop(name)
-        try:
-            self.wait(lambda: process.poll() is not None, f"{name} dies", seconds)
-        finally:
-            processes.stop(process, signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL, self.log(name)
-
-    def close(self) -> None:
-        for name in list(self.workers):
-            self.stop(name)
-        self.close_nursery()
-
-    def close_nursery(self) -> None:
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
-
     # -- orders ----------------------------------------------------------------------------
 
     def order(self, symbol: str | None = None, *, auto: bool = False, **fields: Any) -> Order:
@@ -378,9 +254,6 @@ class Rig:
         seen = f"book read at {state.book_read_at}, {state.book_error}" if state else "no book"
         return f"{order.error_message or order.set_aside_reason} ({seen})"
 
-    def logs(self) -> str:
-        return "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in self.workers)
-
     def until_called(self, order: Order) -> Order:
         """Until the call that places `order` is over, whatever came of it."""
         before = {Status.WAITING, Status.QUEUED, Status.SENDING}
@@ -445,37 +318,16 @@ def check_invariants(rig: Rig, *, unknown_allowed: bool = False) -> None:
         assert not found, f"{lines}\n{rig.logs()}"
 
 
-def worker_environment(overrides: Mapping[str, str], offset: float) -> dict[str, str]:
-    """For a worker on this process's database and data folder, `offset` seconds ahead."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ST_", "DJANGO_", "PYTEST_", "COV_"))
-    }
-    return {
-        **kept,
-        "PYTHONUNBUFFERED": "1",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": str(settings.ST.DATA_DIR),
-        "ST_DATABASE_URL": database_url(),
-        "ST_CLOCK_OFFSET_SECONDS": str(offset),
-        **QUICK,
-        **overrides,
-    }
-
-
 @contextmanager
-def running_rig(overrides: Mapping[str, str] | None = None, **options: Any) -> Iterator[Rig]:
-    """A rig without a worker on this process's empty database. `options`: of the exchange.
+def running_rig(overrides: Mapping[str, str] | None = None) -> Iterator[Rig]:
+    """A rig without a worker on this process's empty database.
 
     The clock of this process is moved for as long as it stands; no prices move by themselves.
     """
     offset = (MOMENT - datetime.now(clock.IST)).total_seconds()
     clock.move(offset)
     exchange = Exchange(
-        SimClock(clock.now()),
-        **{"cash": Decimal(10**9), "prices_move": False, "always_open": True} | options,
+        SimClock(clock.now()), cash=Decimal(10**9), prices_move=False, always_open=True
     )
     try:
         with KiteSimulator(exchange, rate_limits=False) as simulator:
@@ -486,32 +338,3 @@ def running_rig(overrides: Mapping[str, str] | None = None, **options: Any) -> I
                 rig.close()
     finally:
         clock.move(0)
-
-
-@pytest.fixture(scope="module")
-def rig_without_worker(django_db_blocker: Any) -> Iterator[Rig]:
-    """A rig for a whole module, on a database of its own."""
-    with django_db_blocker.unblock(), fresh_database(), running_rig() as rig:
-        yield rig
-
-
-@pytest.fixture(scope="module")
-def rig_with_worker(rig_without_worker: Rig) -> Rig:
-    rig_without_worker.start()
-    return rig_without_worker
-
-
-@pytest.fixture
-def bare_rig(rig_without_worker: Rig) -> Iterator[Rig]:
-    """A case of its own on the module's rig; it starts and ends its workers itself."""
-    rig_without_worker.begin()
-    yield rig_without_worker
-    for name in list(rig_without_worker.workers):
-        rig_without_worker.kill(name)
-
-
-@pytest.fixture
-def rig(rig_with_worker: Rig) -> Rig:
-    """A case of its own on the module's rig, whose worker runs."""
-    rig_with_worker.begin()
-    return rig_with_worker

@@ -18,6 +18,7 @@ from brokers.models import AccountState, BrokerConnection
 from sigmatrader import clock
 from tests.factories import StrategyFactory
 from tests.support.kite import API_KEY, API_SECRET, simulator
+from trading.models import WorkerHeartbeat
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -296,7 +297,7 @@ def test_the_band_stands_on_the_login_page_too(desk, kite):
 
 
 def needs_login(client: Client) -> bool:
-    return "Log in again: live" in page_of(client, "dashboard")
+    return re.search("Log in( again)?: live", page_of(client, "dashboard")) is not None
 
 
 @pytest.mark.parametrize(
@@ -305,8 +306,8 @@ def needs_login(client: Client) -> bool:
         (MONDAY, 7.9, False),
         (MONDAY, 8.0, True),
         (MONDAY, 10.0, True),
-        (MONDAY, 23.4, True),
-        (MONDAY, 23.6, False),
+        (MONDAY, 23.9, True),
+        (MONDAY, 23.95, False),
         (SATURDAY, 10.0, False),
     ],
 )
@@ -317,6 +318,28 @@ def test_log_in_again_is_said_on_trading_days_from_eight(desk, at, day, hour, du
     assert needs_login(desk.client) is due
     if due:
         assert f"{reverse('zerodha_login')}?connection={account.pk}" in page_of(desk.client)
+
+
+@pytest.mark.parametrize(
+    ("fields", "again"),
+    [
+        ({}, False),
+        ({"token_expires_at": MONDAY}, True),
+        ({"user_id": "AB1234"}, True),
+        ({"logged_in_at": MONDAY}, True),
+    ],
+)
+def test_the_first_login_is_not_called_another_one(desk, at, fields, again):
+    at(MONDAY, 8.5)
+    WorkerHeartbeat.objects.create(
+        worker_id="desk:1", host="desk", pid=1, started_at=clock.now(), beat_at=clock.now()
+    )
+    connection(name="live", **fields).make_default()
+    page = page_of(desk.client, "dashboard")
+    assert ("Log in again: live." in page) is again
+    assert ("Log in: live." in page) is not again
+    assert ("live:</span> not logged in yet" in page) is not again
+    assert ("live:</span> Error" in page) is again
 
 
 def test_a_session_that_ends_before_the_opening_is_due(desk, at):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import RequestFactory
+from django.urls import reverse
 
 from brokers.models import BrokerConnection
 from sigmatrader import clock
@@ -91,6 +92,15 @@ def test_one_live_account_makes_the_whole_desk_live(desk, live_account):
 def test_a_simulator_is_neither_paper_nor_live(desk):
     BrokerConnection.objects.create(name="sim", broker_name="zerodha", kind="SIMULATOR")
     assert current_desk().money == "SIMULATOR"
+
+
+def test_the_header_says_the_servers_time_and_each_poll_renews_it(desk):
+    moment = '<time datetime="2026-11-23T05:00:00.000Z"'
+    for name in ("dashboard", "desk"):
+        page = desk.client.get(reverse(name)).content.decode()
+        chip = page[page.index("data-server-now") :].partition("</time>")[0]
+        assert moment in chip
+        assert "as of" in chip
 
 
 def test_a_page_that_asks_nothing_of_the_desk_reads_nothing(django_assert_num_queries, db):

@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from brokers.models import BrokerConnection, ConnectionKind
 from risk.engine.denials import Code
+from risk.engine.rules import RULES
 from trading.domain.order import Status
 from trading.templatetags import marks
 
@@ -23,9 +25,11 @@ def test_a_word_that_is_not_ours_is_escaped():
     assert "&lt;" in marks.icon("<b>")
 
 
-def test_paper_and_live_are_told_apart_by_their_word():
-    assert ">PAPER<" in marks.money_badge(True)
-    assert ">LIVE<" in marks.money_badge(False)
+@pytest.mark.parametrize("kind", ConnectionKind)
+def test_the_kinds_of_account_are_told_apart_by_their_word(kind):
+    badge = marks.account_badge(BrokerConnection(kind=kind))
+    assert f">{kind}<" in badge
+    assert f"money-{kind.lower()}" in badge
 
 
 @pytest.mark.parametrize(
@@ -44,9 +48,16 @@ def test_amounts_of_a_check_are_readable(value, text):
     assert marks.check_amount(value) == text
 
 
-def test_a_rule_is_named_by_its_setting_or_its_code():
-    assert marks.rule_name({"setting": "max_order_value", "code": "X"}) == "max order value"
-    assert marks.rule_name({"setting": "hard", "code": "MODE_MISMATCH"}) == "mode mismatch"
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.setting}")
+def test_every_rule_has_a_plain_name_of_its_own(rule):
+    names = [marks.rule_name({"setting": one.setting, "code": one.code}) for one in RULES]
+    name = marks.rule_name({"setting": rule.setting, "code": rule.code})
+    assert names.count(name) == 1
+    assert name != marks.spaced(rule.code).capitalize()
+
+
+def test_a_rule_of_another_version_is_named_by_its_code():
+    assert marks.rule_name({"setting": "no_longer", "code": "OLD_RULE"}) == "Old rule"
 
 
 def test_every_code_is_explained_and_an_unknown_one_is_not():

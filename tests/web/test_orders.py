@@ -7,6 +7,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
+from brokers.models import BrokerConnection
 from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
 from tests.web.conftest import HX, make_alert, order_in
@@ -39,7 +40,9 @@ def listed(desk, **query) -> list[int]:
 def three(desk, live_account):
     strategy = StrategyFactory(name="supertrend")
     desk.waiting = make_order(symbol="NSE:INFY", strategy=strategy)
-    desk.live = make_order(symbol="NSE:TCS", side="SELL", connection=live_account)
+    desk.live = make_order(
+        symbol="NSE:TCS", tradingsymbol="TCS", side="SELL", connection=live_account
+    )
     desk.auto = order_in(Status.EXECUTED, symbol="NSE:INFYBEES", mode="AUTO")
     desk.strategy = strategy
     return desk
@@ -63,6 +66,48 @@ def three(desk, live_account):
 )
 def test_the_address_filters_the_orders(three, query, names):
     assert listed(three, **query) == [getattr(three, name).pk for name in names]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"symbol": "NIFTY1!"}, True),
+        ({"symbol": "nifty26dec"}, True),
+        ({"symbol": "NFO:NIFTY26DECFUT"}, True),
+        ({"symbol": "NSE:NIFTY26DECFUT"}, False),
+        ({"symbol": "NIFTY26JAN"}, False),
+        ({"q": "NIFTY26DECFUT"}, True),
+    ],
+)
+def test_orders_are_found_by_the_alerts_symbol_and_by_the_contract(desk, query, found):
+    order = make_order(symbol="NSE:NIFTY1!", exchange="NFO", tradingsymbol="NIFTY26DECFUT")
+    make_order()
+    assert listed(desk, **query) == ([order.pk] if found else [])
+
+
+def test_orders_at_a_simulator_are_no_live_orders(desk):
+    account = BrokerConnection.objects.create(name="sim", broker_name="zerodha", kind="SIMULATOR")
+    order = make_order(connection=account)
+    assert listed(desk, money="simulator") == [order.pk]
+    assert listed(desk, money="live") == listed(desk, money="paper") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [(Status.WAITING, True), (Status.QUEUED, True), (Status.SENT, False), (Status.UNKNOWN, False)],
+)
+def test_only_an_order_that_is_not_sent_has_a_time_to_live(desk, status, counts):
+    order = order_in(status, expires_at=clock.now() + timedelta(minutes=5))
+    page = text_of(desk.client.get(reverse("queue")))
+    assert ("</time> left</p>" in page) is counts
+    page = text_of(desk.client.get(reverse("order", args=[order.pk])))
+    assert ("Expires unless sent by" in page) is counts
+
+
+def test_a_long_line_of_an_alert_is_wrapped(full_desk):
+    order = full_desk.orders[Status.EXECUTED]
+    page = text_of(full_desk.client.get(reverse("order", args=[order.pk])))
+    assert '<pre class="code code-wrap" tabindex="0" aria-label="Raw alert">' in page
 
 
 def test_orders_are_found_by_strategy_number_and_broker_id(three):

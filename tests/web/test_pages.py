@@ -7,9 +7,11 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
+from brokers.models import BrokerConnection
 from tests.web.conftest import HOSTILE, HX, make_trade, order_in
 from trading.domain.order import Status
 from trading.models import Order
+from trading.web.views.dashboard import checklist
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -135,11 +137,67 @@ def test_the_analytics_say_when_play_money_and_real_money_are_mixed(full_desk, l
     done = full_desk.orders[Status.EXECUTED]
     make_trade(done, done, "1000", simulated=False, connection=live_account)
     page = text_of(full_desk.client.get(reverse("analytics")))
-    assert "Play money and real money are added up" in page
+    assert "added up here: play money and real money" in page
     page = text_of(full_desk.client.get(reverse("analytics"), {"money": "live"}))
-    assert "Play money" not in page
+    assert "added up here" not in page
     assert "+₹1,000.00" in page
     assert "−₹300.50" not in page
+
+
+def test_trades_at_a_simulator_are_never_called_live(full_desk):
+    account = BrokerConnection.objects.create(name="sim", broker_name="zerodha", kind="SIMULATOR")
+    done = full_desk.orders[Status.EXECUTED]
+    make_trade(done, done, "1000", simulated=False, connection=account)
+    page = text_of(full_desk.client.get(reverse("analytics")))
+    main = page[page.index("<main") :]
+    assert ">SIMULATOR</span> are added up here. Choose" in main
+    assert ">LIVE<" not in main
+    shown = {
+        money: text_of(full_desk.client.get(reverse("analytics"), {"money": money}))
+        for money in ("live", "simulator", "paper")
+    }
+    assert {money for money, page in shown.items() if "+₹1,000.00" in page} == {"simulator"}
+
+
+def test_the_dashboard_names_the_contract_beside_the_alerts_symbol(desk):
+    order_in(Status.EXECUTED, symbol="NSE:NIFTY1!", exchange="NFO", tradingsymbol="NIFTY26DECFUT")
+    order_in(
+        Status.FAILED, symbol="NSE:BANKNIFTY1!", exchange="NFO", tradingsymbol="BANKNIFTY26DECFUT"
+    )
+    page = text_of(desk.client.get(reverse("dashboard")))
+    attention, events = page[page.index("Needs attention") :].split("Latest events")
+    assert '>NSE:BANKNIFTY1!</a> <span class="quiet">NFO:BANKNIFTY26DECFUT</span>' in attention
+    assert '10 NSE:NIFTY1!</span> <span class="quiet">NFO:NIFTY26DECFUT</span>' in events
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "not_said"),
+    [
+        ("PAPER", "on paper", ("simulator", "real money")),
+        ("SIMULATOR", "through mine, at the simulator", ("on paper", "real money")),
+        ("LIVE", "through mine, with real money", ("on paper", "simulator")),
+    ],
+)
+def test_the_first_steps_say_where_the_first_order_goes(desk, kind, words, not_said):
+    if kind != "PAPER":
+        account = BrokerConnection.objects.create(name="mine", broker_name="zerodha", kind=kind)
+        account.make_default()
+    titles = ("Send the first alert", "Execute the first order")
+    steps = [step for step in checklist() if step.title in titles]
+    assert len(steps) == len(titles)
+    for step in steps:
+        assert words in step.text
+        assert not any(word in step.text + step.title for word in not_said)
+
+
+def test_the_first_order_is_one_of_ours(desk):
+    def done() -> bool:
+        return next(step.done for step in checklist() if step.title == "Execute the first order")
+
+    order_in(Status.EXECUTED, origin="EXTERNAL")
+    assert not done()
+    order_in(Status.EXECUTED)
+    assert done()
 
 
 def test_an_alert_shows_the_fix_the_duplicates_and_its_order(full_desk):

@@ -24,6 +24,7 @@ from tests.web.conftest import HOSTILE, HX
 from trading.domain.order import Status
 from trading.models import Order, Position
 from trading.services import halting
+from trading.web.books import books
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -86,6 +87,20 @@ def test_a_position_has_its_side_profit_and_a_way_out(desk):
     for text in ("SHORT", "−40", "1,500.00", "1,510.00", "−₹12,34,567.50", "+₹100.00"):
         assert text in page
     assert f"{reverse('position')}?connection={desk.paper.pk}&amp;exchange=NSE" in page
+
+
+def test_our_profit_stands_beside_the_price_it_was_counted_with(desk, live):
+    # The broker's own 1,512.00 is newer; 40 × (1,510 − 1,500) is the P&L shown.
+    (book,) = (one for one in books(clock.now()) if one.connection == live)
+    assert book.rows[0].last_price == Decimal(1510)
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "1,510.00" in page
+    assert "1,512.00" not in page
+
+
+def test_a_position_of_the_broker_alone_has_the_brokers_price(desk, live):
+    Position.objects.update(qty=0)
+    assert "1,512.00" in text_of(desk.client.get(reverse("positions")))
 
 
 def test_the_brokers_figures_stand_beside_ours_with_their_time(desk, live):

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from trading.domain.session import (
     COVERED_UNTIL,
     IST,
+    commodity_close,
     current_session,
     next_session,
     session_on,
@@ -22,7 +23,7 @@ _AMO_WINDOWS: dict[str, tuple[time, time]] = {
     **dict.fromkeys(("NSE", "BSE"), (time(16, 0), time(8, 58))),
     **dict.fromkeys(("NFO", "BFO"), (time(15, 45), time(9, 10))),
     **dict.fromkeys(("CDS", "BCD"), (time(17, 0), time(8, 59))),
-    **dict.fromkeys(("MCX", "NCO"), (time(23, 55), time(8, 58))),
+    **dict.fromkeys(("MCX", "NCO"), (time(23, 30), time(8, 58))),
 }
 _DEFAULT_WINDOW = _AMO_WINDOWS["NSE"]
 
@@ -43,7 +44,7 @@ class Route:
 def amo_is_open(exchange: str, now: datetime) -> bool:
     """Whether the broker takes after-market orders of `exchange` now; all day on holidays."""
     local = now.astimezone(IST)
-    opens, closes = _AMO_WINDOWS.get(exchange, _DEFAULT_WINDOW)
+    opens, closes = _window(exchange, local.date())
     if session_on(exchange, local.date()) is None:
         return True
     return local.time() >= opens or local.time() < closes
@@ -53,8 +54,15 @@ def amo_opens_at(exchange: str, now: datetime) -> datetime:
     """The next moment at which after-market orders are taken; `now` when they are already."""
     if amo_is_open(exchange, now):
         return now
-    opens, _ = _AMO_WINDOWS.get(exchange, _DEFAULT_WINDOW)
+    opens, _ = _window(exchange, trading_day(now))
     return datetime.combine(trading_day(now), opens, tzinfo=IST)
+
+
+def _window(exchange: str, day: date) -> tuple[time, time]:
+    opens, closes = _AMO_WINDOWS.get(exchange, _DEFAULT_WINDOW)
+    if exchange in ("MCX", "NCO"):
+        opens = commodity_close(day)
+    return opens, closes
 
 
 def _covered(day: date) -> bool:

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 IST = ZoneInfo("Asia/Kolkata")
+NEW_YORK = ZoneInfo("America/New_York")
 
 _EQUITY = frozenset({"NSE", "BSE"})
 _DERIVATIVES = frozenset({"NFO", "BFO"})
@@ -22,6 +23,7 @@ _HOURS: dict[str, tuple[time, time]] = {
     **dict.fromkeys(_COMMODITY, (time(9, 0), time(23, 30))),
 }
 _DEFAULT_HOURS = _HOURS["NSE"]
+_COMMODITY_CLOSE = time(23, 30)
 
 COVERED_UNTIL = date(2026, 12, 31)
 NSE_CLOSED_2026 = frozenset(
@@ -84,12 +86,20 @@ def _is_trading_day(exchange: str, day: date) -> bool:
     return day.weekday() < 5 and day not in closed
 
 
+def commodity_close(day: date) -> time:
+    """When MCX closes: with the New York markets, so later while they keep winter time."""
+    noon = datetime.combine(day, time(12), tzinfo=NEW_YORK)
+    return _COMMODITY_CLOSE if noon.dst() else time(23, 55)
+
+
 def session_on(exchange: str, day: date) -> Session | None:
     """The session of `exchange` on `day`, None when it is closed. Unknown exchanges: NSE hours."""
     special = _SPECIAL_2026.get(("commodity" if exchange in _COMMODITY else "equity", day))
     if special is None and not _is_trading_day(exchange, day):
         return None
     opens, closes = special or _HOURS.get(exchange, _DEFAULT_HOURS)
+    if exchange in _COMMODITY and closes == _COMMODITY_CLOSE:
+        closes = commodity_close(day)
     return Session(
         datetime.combine(day, opens, tzinfo=IST), datetime.combine(day, closes, tzinfo=IST)
     )

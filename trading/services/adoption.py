@@ -91,7 +91,7 @@ def adopt_answer(order: Order, broker: Broker, placed: Placed) -> None:
         report = (
             broker.order(placed.order_id)
             if placed.order_id
-            else broker.trigger(placed.trigger_id or "")
+            else updates.of_trigger(order, placed.trigger_id or "", broker)
         )
     except BrokerError as error:
         logger.warning("it can't be read yet, its tag will tell: %s", error.message)

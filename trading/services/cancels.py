@@ -64,21 +64,16 @@ def send_cancels(
             continue
         if not _may_ask(connection):
             return
-        log.note(order)
         if resting:
             asked_triggers.add(order.broker_trigger_id)
-        try:
-            _ask(order, broker)
-        except NotSent as error:
-            log.asked.pop(order.pk, None)  # the broker has not heard of it: next round again
-            if isinstance(error, (RateLimited, SessionExpired)):
-                raise
+        if _ask(order, broker):
+            log.note(order)
 
 
 def _may_ask(connection: BrokerConnection) -> bool:
     with write_transaction():
         account = BrokerConnection.objects.select_for_update().get(pk=connection.pk)
-        return limiter.take(account, clock.now(), headroom=limiter.CANCEL_HEADROOM)
+        return limiter.take(account, clock.now(), headroom=limiter.CANCELS)
 
 
 def _ask(order: Order, broker: Broker) -> bool:

@@ -195,7 +195,11 @@ def _book_was_read(order: Order, account: BrokerConnection, started_at: datetime
     begun = max((at for at in (started_at, account.logged_in_at, last) if at), default=None)
     if begun is None:
         return True
-    return state is not None and state.book_read_at is not None and state.book_read_at >= begun
+    if state is None or state.book_read_at is None or state.positions_read_at is None:
+        return False
+    # Risk judges by the broker's positions: those of an earlier session would be fiction.
+    since_login = max((at for at in (started_at, account.logged_in_at) if at), default=begun)
+    return state.book_read_at >= begun and state.positions_read_at >= since_login
 
 
 def _stale_book(order: Order, account: BrokerConnection, now: datetime) -> str:

@@ -1,6 +1,6 @@
 """Which account an order belongs to."""
 
-from brokers.models import BrokerConnection
+from brokers.models import BrokerConnection, ConnectionKind
 from trading.domain.values import ExecutionTarget
 from trading.models import Strategy
 
@@ -8,19 +8,25 @@ from trading.models import Strategy
 def default_connection(target: ExecutionTarget | None = None) -> BrokerConnection | None:
     """The default account, of `target` when one is given; None when there is none.
 
-    Without a target: the one that a person made the default, else a paper account.
+    Without a target: the one that a person made the default, else a paper account. Of several
+    accounts with money nobody but a person chooses, and a simulator never stands in for one.
     """
     usable = list(BrokerConnection.objects.filter(enabled=True).order_by("id"))
-    if target is ExecutionTarget.PAPER:
-        usable = [one for one in usable if one.simulated]
-    elif target is ExecutionTarget.LIVE:
-        usable = [one for one in usable if not one.simulated]
-    for one in usable:
-        if one.is_default:
-            return one
-    if target is None:
-        usable = [one for one in usable if one.simulated]
-    return usable[0] if usable else None
+    paper = [one for one in usable if one.simulated]
+    if target is ExecutionTarget.LIVE:
+        return _live_default([one for one in usable if not one.simulated])
+    usable = paper if target is ExecutionTarget.PAPER else usable
+    chosen = next((one for one in usable if one.is_default), None)
+    return chosen or next(iter(paper), None)
+
+
+def _live_default(usable: list[BrokerConnection]) -> BrokerConnection | None:
+    chosen = next((one for one in usable if one.is_default), None)
+    if chosen is not None:
+        return chosen
+    real = [one for one in usable if one.kind == ConnectionKind.LIVE]
+    candidates = real or usable
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def connection_for(strategy: Strategy | None) -> tuple[BrokerConnection | None, str]:
@@ -37,8 +43,8 @@ def connection_for(strategy: Strategy | None) -> tuple[BrokerConnection | None, 
     if found is not None:
         return found, ""
     return default_connection(), (
-        f"{strategy.name} trades {target}, but no {target.lower()} account is connected: "
-        "connect one, or set the strategy to PAPER."
+        f"{strategy.name} trades {target}, and no {target.lower()} account is chosen for it: "
+        "set the strategy's connection, make one the default, or set the strategy to PAPER."
         if target is ExecutionTarget.LIVE
         else f"{strategy.name} trades PAPER, but there is no paper account."
     )

@@ -6,16 +6,21 @@ The book lives for one day (06:00 to 06:00 IST). What it last showed is in its a
 import logging
 from datetime import date, datetime
 
-from brokers.errors import BrokerError
+from brokers.errors import BrokerError, NotSent, SessionExpired
 from brokers.port import Broker
 from trading.domain.off_hours import book_day
 from trading.domain.order import Status
-from trading.domain.session import IST, session_on
+from trading.domain.session import IST, next_session, session_on
+from trading.domain.values import Variety
 from trading.models import BookEntry, Order
 from trading.services import lifecycle, updates
 from trading.services.errors import Conflict
 
 logger = logging.getLogger(__name__)
+
+# With these the broker says that it does not know an order. A silence, or trouble on its side,
+# says nothing.
+_SAYS_UNKNOWN = frozenset({"GeneralException", "OrderException", "InputException"})
 
 
 def last_seen(order: Order) -> BookEntry | None:
@@ -31,8 +36,12 @@ def last_seen(order: Order) -> BookEntry | None:
 
 def day_of(order: Order, entry: BookEntry | None) -> date | None:
     """The day of the book that the order was last in; None when it never was in one."""
-    if entry is not None:
+    if entry is not None and order.variety != Variety.AMO:
         return entry.book_day
+    if order.variety == Variety.AMO and order.sent_at:
+        # It is held for the next open, and stands in that day's book.
+        release = book_day(next_session(order.exchange, order.sent_at).opens_at)
+        return max(release, entry.book_day) if entry is not None else release
     # A trigger may be older than the order that it became: that came with the last change.
     sent_at = order.updated_at if order.broker_trigger_id else order.sent_at
     return book_day(sent_at) if sent_at else None
@@ -51,9 +60,13 @@ def end_if_over(order: Order, broker: Broker, now: datetime) -> bool:
         return False
     try:
         report = broker.order(order.broker_order_id)
+    except SessionExpired:
+        raise
     except BrokerError as error:
         logger.warning("order %s can't be read at the broker: %s", order.pk, error.message)
-        return False
+        if isinstance(error, NotSent) or error.code not in _SAYS_UNKNOWN:
+            return False
+        report = None  # it answered: there is no such order to tell of
     if report is not None:
         return updates.apply(order.pk, report).ended
     reason, warning = _evidence(order, entry, day)

@@ -23,8 +23,9 @@ from brokers.errors import (
     Refused,
     SessionExpired,
 )
+from brokers.models import PriceSource
 from brokers.port import Broker, OrderRequest, Placed, TriggerLeg
-from brokers.prices import latest_price
+from brokers.prices import latest_price, market_tick, record_price
 from brokers.registry import broker_for
 from brokers.sessions import end_session
 from risk import policy
@@ -32,6 +33,7 @@ from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
 from trading.domain.off_hours import route
 from trading.domain.order import RETRYABLE, Status
+from trading.domain.sizing import whole_lots
 from trading.domain.values import (
     OrderType,
     Product,
@@ -86,7 +88,7 @@ def request_of(order: Order, attempt: OrderAttempt) -> OrderRequest:
         variety=Variety(attempt.variety),
         reference_price=_last_seen_price(order),
         multiplier=order.multiplier,
-        last_price=_last_seen_price(order) if order.gtt else None,
+        last_price=_market_price(order) if order.gtt else None,
         second_leg=_second_leg(order) if order.gtt else None,
     )
 
@@ -104,6 +106,12 @@ def _last_seen_price(order: Order) -> Decimal | None:
     if tick is not None and tick.at > order.created_at:
         return tick.price
     return order.seen_price
+
+
+def _market_price(order: Order) -> Decimal | None:
+    """The market's own last price, else what the order's alert saw; never another alert's."""
+    tick = market_tick(order.exchange, order.tradingsymbol, clock.now())
+    return tick.price if tick else order.seen_price
 
 
 def _trigger_of(order: Order, order_type: OrderType) -> Decimal | None:
@@ -135,7 +143,8 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
     if not _exit_still_fits(claim, broker):
         return False
     try:
-        if claim.order.retry_of_id is not None or claim.order.reduce_only:
+        _price_of_trigger(claim, broker)
+        if claim.order.retry_of_id is not None or claim.order.reduce_only or claim.order.gtt:
             _renew_lease(claim)
         refusal = look_again(claim)
     except (DatabaseError, Busy) as error:
@@ -169,19 +178,44 @@ def _exit_still_fits(claim: Claim, broker: Broker) -> bool:
         return True
     try:
         left = exit_size.left_to_close(claim.order, broker)
-    except SessionExpired as error:
-        expired = error
-        _insist(claim, lambda: _return_to_person(claim, expired))
-        return False
     except BrokerError as error:
-        _give_back(claim, f"The broker's positions can't be read before an exit: {error.message}")
+        _unread(claim, error)
         return False
+    left = whole_lots(Decimal(left), claim.order.lot_size)
     if left <= 0:
         _give_back(claim, "The broker shows nothing that this exit could close.")
         return False
     if left < claim.order.qty:
         _insist(claim, lambda: _shrink(claim, left))
     return True
+
+
+def _unread(claim: Claim, error: BrokerError) -> None:
+    """What must be known before the call can't be read: nothing was sent, so it may go again."""
+    known = error
+    if isinstance(error, SessionExpired):
+        end_session(claim.order.connection, error.message)
+    if isinstance(error, SessionExpired | Refused):
+        _insist(claim, lambda: _return_to_person(claim, known))
+        return
+    again = NotSent(f"The broker could not be read before the order: {error.message}")
+    if isinstance(error, RateLimited):
+        again = RateLimited(again.message)
+    _insist(claim, lambda: _back_off(claim, again))
+
+
+def _price_of_trigger(claim: Claim, broker: Broker) -> None:
+    """A GTT must name the market's price; it is asked for before the last look, and kept."""
+    order = claim.order
+    if not order.gtt or not broker.capabilities.sessions:
+        return
+    try:
+        found = broker.last_prices([order.instrument]).get(order.instrument)
+    except BrokerError as error:
+        logger.info("no price for the trigger of order %s: %s", order.pk, error.message)
+        return  # what the alert saw must do
+    if found is not None:
+        record_price(order.exchange, order.tradingsymbol, *found, PriceSource.BROKER)
 
 
 def _shrink(claim: Claim, quantity: int) -> Order:

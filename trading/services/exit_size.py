@@ -1,17 +1,23 @@
 """How much of a position an exit may close, by what the broker itself shows now."""
 
+from django.db.models import QuerySet
+
 from brokers.port import Broker
-from trading.domain.order import AT_BROKER, Status
+from trading.domain.order import AT_BROKER, WORKING, Status
 from trading.domain.values import Product, Side
 from trading.models import Order
+from trading.services import updates
 
 
 def left_to_close(order: Order, broker: Broker) -> int:
     """Units that `order` can close: the broker's net position, less what other exits may take.
 
     For CNC sells the holdings count too. What may still be working at the broker counts as
-    filled; the other leg of the same trigger does not. Raises the broker's error.
+    filled; the other leg of the same trigger does not. Others are brought up to date first, so
+    that what has filled at the broker is not taken off twice. Raises the broker's error.
     """
+    for other in _others(order).filter(status__in=WORKING).exclude(broker_order_id=""):
+        updates.refresh(other, broker)
     net = sum(
         position.quantity
         for position in broker.positions()
@@ -28,7 +34,8 @@ def left_to_close(order: Order, broker: Broker) -> int:
     return max(held - _taken_by_others(order), 0)
 
 
-def _taken_by_others(order: Order) -> int:
+def _others(order: Order) -> QuerySet[Order]:
+    """Other orders of the account on this side that may close some of the same position."""
     others = Order.objects.filter(
         connection_id=order.connection_id,
         exchange=order.exchange,
@@ -38,5 +45,8 @@ def _taken_by_others(order: Order) -> int:
         status__in=AT_BROKER - {Status.UNKNOWN},
     ).exclude(pk__in=[order.pk, order.oco_with_id or order.pk])
     # The stop stands for its target too, until the target has fired.
-    others = others.exclude(oco_with__status__in=AT_BROKER)
-    return sum(qty - filled for qty, filled in others.values_list("qty", "filled_qty"))
+    return others.exclude(oco_with__status__in=AT_BROKER)
+
+
+def _taken_by_others(order: Order) -> int:
+    return sum(qty - filled for qty, filled in _others(order).values_list("qty", "filled_qty"))

@@ -7,8 +7,14 @@ from decimal import Decimal
 
 from django.db.models import Sum
 
-from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
-from brokers.prices import latest_price
+from brokers.models import (
+    AccountHolding,
+    AccountPosition,
+    AccountState,
+    BrokerConnection,
+    PriceTick,
+)
+from brokers.prices import latest_price, market_tick
 from risk import policy
 from risk.engine.evaluate import Decision, evaluate
 from risk.engine.snapshot import Intent, Snapshot
@@ -98,7 +104,7 @@ def snapshot_for(
     """The account as it stands for `order`, in a fixed number of queries."""
     working = _working(order)
     held = held_quantities(connection)
-    tick = latest_price(order.exchange, order.tradingsymbol)
+    tick = _last_price(order, connection)
     mine = _position_key(order.exchange, order.tradingsymbol, order.product)
     opening = {one.key for one in working if one.quantity > 0 and not one.reduce_only}
 
@@ -132,6 +138,14 @@ def snapshot_for(
         connection_simulated=connection.simulated,
         market_refusal=route_of(order, connection, now).refusal,
     )
+
+
+def _last_price(order: Order, connection: BrokerConnection) -> PriceTick | None:
+    """What the instrument last traded at. For real orders only the market's own word of the last
+    minute counts; another alert may be days old, or of another scale."""
+    if connection.simulated:
+        return latest_price(order.exchange, order.tradingsymbol)
+    return market_tick(order.exchange, order.tradingsymbol, clock.now())
 
 
 def held_quantities(connection: BrokerConnection) -> dict[str, int]:

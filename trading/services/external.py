@@ -5,17 +5,22 @@ Only what is left when every tag, trigger and id of ours has been tried is someb
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from django.db import InterfaceError, OperationalError
+
+from brokers.errors import BrokerError
 from brokers.models import BrokerConnection
 from brokers.port import BrokerStatus, OrderReport
 from sigmatrader import clock
-from sigmatrader.db import write_transaction
+from sigmatrader.db import Busy, write_transaction
 from trading.domain.order import AT_BROKER, WORKING, Status
 from trading.domain.signal import CLIENT_ORDER_ID, ID_LENGTH
 from trading.domain.values import Mode, Origin, Validity, Variety
 from trading.models import Instrument, Order, OrderAttempt
 from trading.services import legs, lifecycle, updates
-from trading.services.adoption import stop_account
+from trading.services.adoption import adopt, stop_account
 from trading.services.attempts import new_client_order_id
 from trading.services.book import Book, tags_on
 
@@ -24,7 +29,7 @@ logger = logging.getLogger(__name__)
 OUTSIDE = "placed outside SigmaTrader"
 _OUR_FORM = re.compile(CLIENT_ORDER_ID + "(?:[0-9A-Z]{2})?")
 # Whose order in the book is taken over by reconciliation, and what was never sent by our records.
-_TAKEN_OVER = frozenset({Status.SENDING, Status.UNKNOWN, Status.FAILED})
+_TAKEN_OVER = frozenset({Status.SENDING, Status.UNKNOWN})
 _UNSENT = frozenset({Status.WAITING, Status.QUEUED})
 _ENDED_UNFILLED = {
     BrokerStatus.CANCELLED: Status.CANCELLED,
@@ -53,22 +58,49 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
         if report.order_id in ours:
             known.add(str(report.order_id))
             continue
-        worn = next((wearers[tag] for tag in tags_on(report) if tag in wearers), None)
-        if worn is not None and worn.broker_order_id == report.order_id:
-            continue  # its sender has just noted it
-        if worn is not None and not worn.broker_order_id and worn.status in _TAKEN_OVER:
-            continue  # its own order takes it over
-        if _is_our_trigger(connection, report):
-            continue
-        if any(_may_be_of(order, report) for order in in_doubt):
-            continue  # a trigger in doubt may have become it
-        if worn is not None and not worn.broker_order_id and worn.status in _UNSENT:
-            resume(worn, report)
-        else:
-            _adopt(connection, report, copy_of=worn.pk if worn else None)
-        known.add(str(report.order_id))
-        adopted += 1
+        settled = False
+        with by_itself_or_logged(report):
+            settled = _look_at(connection, report, wearers, in_doubt)
+        if settled:
+            known.add(str(report.order_id))
+            adopted += 1
     return adopted
+
+
+@contextmanager
+def by_itself_or_logged(report: OrderReport) -> Iterator[None]:
+    """One order that can't be taken in must not keep the others from being followed."""
+    try:
+        yield
+    except (BrokerError, OperationalError, InterfaceError, Busy):
+        raise
+    except Exception:
+        logger.exception("ALARM: the broker's order %s can't be taken in", report.order_id)
+
+
+def _look_at(
+    connection: BrokerConnection,
+    report: OrderReport,
+    wearers: dict[str, Order],
+    in_doubt: list[Order],
+) -> bool:
+    """Take one order of the book in, unless it is, or may be, that of an order of ours."""
+    worn = next((wearers[tag] for tag in tags_on(report) if tag in wearers), None)
+    if worn is not None and worn.broker_order_id == report.order_id:
+        return False  # its sender has just noted it
+    if worn is not None and not worn.broker_order_id and worn.status in _TAKEN_OVER:
+        return False  # its own order takes it over
+    if _is_our_trigger(connection, report):
+        return False
+    if any(_may_be_of(order, report) for order in in_doubt):
+        return False  # a trigger in doubt may have become it
+    if worn is not None and not worn.broker_order_id and worn.status == Status.FAILED:
+        adopt(worn, [report])
+    elif worn is not None and not worn.broker_order_id and worn.status in _UNSENT:
+        resume(worn, report)
+    else:
+        _adopt(connection, report, copy_of=worn.pk if worn else None)
+    return True
 
 
 def _wearers(connection: BrokerConnection, reports: list[OrderReport]) -> dict[str, Order]:
@@ -97,6 +129,8 @@ def resume(order: Order, report: OrderReport) -> None:
     reason = "the broker has it already: these records are older than the order"
     with write_transaction():
         current = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+        if current.status not in _UNSENT:
+            return  # claimed at this moment: the next look sees what became of it
         if current.status == Status.WAITING:
             changes = {"qty": report.quantity, "needs_quantity": False}
             lifecycle.transition(

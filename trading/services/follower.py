@@ -21,7 +21,13 @@ from django.db.models import Max, Q
 
 from brokers.accounts import login_of
 from brokers.errors import BrokerError, RateLimited, SessionExpired
-from brokers.models import AccountState, BrokerConnection, BrokerQuestion, QuestionKind
+from brokers.models import (
+    AccountState,
+    BrokerConnection,
+    BrokerQuestion,
+    ConnectionKind,
+    QuestionKind,
+)
 from brokers.port import Broker
 from brokers.registry import broker_for
 from brokers.sessions import end_session
@@ -107,6 +113,9 @@ class Follower(threading.Thread):
         if not take_lease(connection, self._worker_id):
             return interval
         # Of an account that is switched off too, what works at the broker is followed.
+        if connection.kind == ConnectionKind.LIVE and clock.is_moved():
+            logger.error("%s: the clock is moved: real accounts are left alone", self.name)
+            return _LONGEST_PAUSE_SECONDS
         session = login_of(connection)
         if not session.connected:
             self._broker = None
@@ -154,6 +163,8 @@ class Follower(threading.Thread):
             raise
         except BrokerError as error:
             logger.warning("%s: the account can't be read: %s", self.name, error.message)
+            self._done.pop("positions", None)
+            self._done.pop("holdings", None)
 
     def _read_book(self, connection: BrokerConnection, broker: Broker) -> None:
         started = clock.now()

@@ -1,5 +1,6 @@
 """Our own rate limit per account, below the broker's, in the database: shared by all workers."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -10,8 +11,10 @@ from trading.domain.session import IST
 from trading.models import RateWindow
 
 KEEP = timedelta(days=2)
-# Cancels and changes count, and may go a little past our own limits: still below the broker's.
-CANCEL_HEADROOM = 2
+# Changes may go a little past our own limits: still below the broker's. Cancels, which the broker
+# does not count with orders, are held by the second's window alone: the kill switch must work.
+CHANGES = {"second": 2, "minute": 90, "day": 900}
+CANCELS = {"second": 2, "minute": None, "day": None}
 
 
 def _windows(connection: BrokerConnection, now: datetime) -> list[tuple[str, datetime, int]]:
@@ -37,11 +40,16 @@ def _count(connection: BrokerConnection, period: str, start: datetime) -> None:
         window.update(count=F("count") + 1)
 
 
-def take(connection: BrokerConnection, now: datetime, *, headroom: int = 0) -> bool:
+def take(
+    connection: BrokerConnection,
+    now: datetime,
+    *,
+    headroom: Mapping[str, int | None] | None = None,
+) -> bool:
     """Count one request if every window has room; False, and nothing counted, if one is full.
 
-    `headroom`: by how much the limits may be passed. Call it inside the transaction that commits
-    the request, with the account's row locked.
+    `headroom`: by how much each window's limit may be passed; None for as much as one likes.
+    Call it inside the transaction that commits the request, with the account's row locked.
     """
     windows = _windows(connection, now)
     if not windows:
@@ -52,8 +60,10 @@ def take(connection: BrokerConnection, now: datetime, *, headroom: int = 0) -> b
             connection=connection, window_start__in=[start for _, start, _ in windows]
         )
     }
-    if any(used.get((period, start), 0) >= limit + headroom for period, start, limit in windows):
-        return False
+    for period, start, limit in windows:
+        more = (headroom or {}).get(period, 0)
+        if more is not None and used.get((period, start), 0) >= limit + more:
+            return False
     for period, start, _ in windows:
         _count(connection, period, start)
     return True

@@ -44,7 +44,7 @@ def send(order: Order, broker: Broker) -> None:
     asked = order.modification or {}
     with write_transaction():
         account = BrokerConnection.objects.select_for_update().get(pk=order.connection_id)
-        if not limiter.take(account, clock.now(), headroom=limiter.CANCEL_HEADROOM):
+        if not limiter.take(account, clock.now(), headroom=limiter.CHANGES):
             return
     try:
         broker.modify(order.broker_order_id, variety=Variety(order.variety), **_values(asked))

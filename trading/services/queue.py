@@ -23,7 +23,6 @@ from trading.services.cancelling import cancel as cancel
 from trading.services.contract import problems
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
 from trading.services.exposure import decide
-from trading.services.instruments import listed
 from trading.services.instruments import resolve as resolve_symbol
 
 EDITABLE = ("qty", "price", "trigger_price", "order_type", "product", "validity", "gtt")
@@ -179,7 +178,7 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
 
 def _name_instrument(order: Order, actor: str) -> None:
     """Take over what the list, an override or a contract rule says by now of the instrument."""
-    found = listed(order.exchange, order.tradingsymbol) or resolve_symbol(
+    found = resolve_symbol(
         order.exchange,
         order.tradingsymbol,
         strategy=order.strategy,

@@ -5,23 +5,20 @@ only after several complete reads spread over the grace period.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 
-from brokers.errors import BrokerError, SessionExpired
+from brokers.errors import SessionExpired
 from brokers.models import AccountState, BrokerConnection
 from brokers.port import Broker, OrderReport
 from brokers.registry import broker_for
 from brokers.sessions import end_session
 from risk import policy
 from sigmatrader import clock
-from sigmatrader.db import Busy, write_transaction
+from sigmatrader.db import write_transaction
 from trading.domain.off_hours import book_day
 from trading.domain.order import WORKING, Status
 from trading.domain.values import Variety
@@ -38,11 +35,13 @@ from trading.services import (
 from trading.services.attempts import RECONCILER, close_attempt, tags_of
 from trading.services.book import Archive, Book, read, tags_on
 from trading.services.cancels import CancelLog, send_cancels
-from trading.services.errors import Conflict
 
 logger = logging.getLogger(__name__)
 
 MIN_READS = 3
+# Why absence proves nothing: the order stays UNKNOWN until a person has looked.
+_DOUBT_GTT = "Triggers wear no tag, and "
+_DOUBT_AMO = "An after-market order may appear as late as its release, and "
 
 
 @dataclass
@@ -74,10 +73,13 @@ def _note_absence(order: Order, attempt: OrderAttempt, book: Book) -> None:
     if reads < MIN_READS or waited < grace or attempt.lease_until > now:
         return
     seen = f"{reads} complete reads of the broker's book over {int(waited)} s did not show it."
+    if attempt.variety == Variety.AMO:
+        _leave_to_person(order, f"{_DOUBT_AMO}{seen} Look in Kite, then resolve it.")
+        return
     if attempt.variety == Variety.GTT:
         alike = [str(one.trigger_id) for one in adoption.untagged_triggers(order, book)]
         found = f"triggers {' and '.join(alike)} look like it." if alike else seen
-        _leave_to_person(order, f"Triggers wear no tag, and {found} Look in Kite, then resolve it.")
+        _leave_to_person(order, f"{_DOUBT_GTT}{found} Look in Kite, then resolve it.")
         return
     message = f"Not found at the broker: {seen} It was not placed."
     with write_transaction():
@@ -92,7 +94,7 @@ def _note_absence(order: Order, attempt: OrderAttempt, book: Book) -> None:
 
 
 def _leave_to_person(order: Order, message: str) -> None:
-    if not order.error_message.startswith("Triggers wear no tag"):
+    if not order.error_message.startswith((_DOUBT_GTT, _DOUBT_AMO)):
         updates.note(order, message)
 
 
@@ -115,7 +117,7 @@ def find_late_arrivals(connection: BrokerConnection, broker: Broker, book: Book)
         order = next(by_tag[tag] for tag in tags_on(report) if tag in by_tag)
         arrived.setdefault(order.pk, []).append(report)
     for order_id, reports in arrived.items():
-        with by_itself(order_id):
+        with updates.by_itself(order_id):
             adoption.adopt(Order.objects.get(pk=order_id), reports)
     return len(arrived)
 
@@ -132,7 +134,7 @@ def settle_unknown(connection: BrokerConnection, broker: Broker, book: Book) -> 
         connection=connection, status=Status.UNKNOWN, oco_with__isnull=True
     )
     for order in orders.prefetch_related("attempts"):
-        with by_itself(order.pk):
+        with updates.by_itself(order.pk):
             settled += int(_settle_one(order, broker, book))
     return settled
 
@@ -172,7 +174,7 @@ def follow_working(connection: BrokerConnection, broker: Broker, book: Book | No
         return
     book = book or read(broker)
     for order in working:
-        with by_itself(order.pk):
+        with updates.by_itself(order.pk):
             _follow_one(order, broker, book)
 
 
@@ -185,23 +187,6 @@ def _follow_one(order: Order, broker: Broker, book: Book) -> None:
             updates.apply(order.pk, report)
     elif not day_end.end_if_over(order, broker, book.read_at):
         updates.refresh(order, broker)
-
-
-@contextmanager
-def by_itself(order_id: int) -> Iterator[None]:
-    """What goes wrong with one order is said of that order; the rest of the account is followed."""
-    try:
-        yield
-    except (BrokerError, OperationalError, InterfaceError, Busy):
-        raise
-    except Conflict:
-        logger.info("order %s moved on meanwhile", order_id)
-    except Exception as error:
-        logger.exception("ALARM: order %s can't be followed", order_id)
-        updates.note(
-            Order.objects.get(pk=order_id),
-            f"This order can't be followed ({type(error).__name__}): look at it in Kite.",
-        )
 
 
 def _note_read(connection: BrokerConnection, book: Book) -> None:
@@ -220,7 +205,7 @@ def take_in(connection: BrokerConnection, broker: Broker, book: Book, memory: Me
         triggers.follow(connection.pk, book.reports)
         external.adopt_foreign(connection, book, memory.known)
         for order_id, report in memory.archive.keep(connection, book).items():
-            with by_itself(order_id):
+            with updates.by_itself(order_id):
                 updates.review(order_id, report)
     _note_read(connection, book)
 

@@ -1,12 +1,16 @@
 """What the broker reports of our orders, applied once, in whatever order it arrives."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from brokers.errors import BrokerError, SessionExpired
 from brokers.port import Broker, BrokerStatus, OrderReport
-from sigmatrader.db import write_transaction
+from sigmatrader.db import Busy, write_transaction
 from trading.domain.order import ENDED, FINAL, IllegalTransition, Status, path
 from trading.domain.values import OrderType
 from trading.models import Order
@@ -187,6 +191,9 @@ def review(order_id: int, report: OrderReport) -> None:
             _note_correction(order, *_filled(order))
     if is_news(order, report):
         order = apply(order_id, report)
+    if order.ended and not report.status.final and report.order_id:
+        note(order, f"The broker shows this order as {report.raw_status}: look at it in Kite.")
+        logger.error("ALARM: order %s has ended here and works at the broker", order_id)
     shown = report.average_price
     if (
         shown is not None
@@ -220,7 +227,7 @@ def read(order: Order, broker: Broker) -> OrderReport | None:
         report = (
             broker.order(order.broker_order_id)
             if order.broker_order_id
-            else _of_trigger(order, broker)
+            else of_trigger(order, order.broker_trigger_id, broker)
         )
     except SessionExpired:
         raise
@@ -232,18 +239,14 @@ def read(order: Order, broker: Broker) -> OrderReport | None:
     return report
 
 
-def _of_trigger(order: Order, broker: Broker) -> OrderReport | None:
-    """The order's leg of its trigger."""
+def of_trigger(order: Order, trigger_id: str, broker: Broker) -> OrderReport | None:
+    """The order's own leg of its trigger. Raises the broker's error."""
     number = legs.leg_number(order)
-    report = broker.trigger(order.broker_trigger_id)
+    report = broker.trigger(trigger_id)
     if report is None or report.leg == number:
         return report
     return next(
-        (
-            one
-            for one in broker.orders()
-            if one.trigger_id == order.broker_trigger_id and one.leg == number
-        ),
+        (one for one in broker.orders() if one.trigger_id == trigger_id and one.leg == number),
         None,
     )
 
@@ -263,3 +266,20 @@ def note(order: Order, message: str) -> None:
         lifecycle.amend(order, {"error_message": message}, actor=BROKER, reason=message)
     except Conflict:
         logger.info("order %s moved on: %s", order.pk, message)
+
+
+@contextmanager
+def by_itself(order_id: int) -> Iterator[None]:
+    """What goes wrong with one order is said of that order; the rest of the account is followed."""
+    try:
+        yield
+    except (BrokerError, OperationalError, InterfaceError, Busy):
+        raise
+    except Conflict:
+        logger.info("order %s moved on meanwhile", order_id)
+    except Exception as error:
+        logger.exception("ALARM: order %s can't be followed", order_id)
+        note(
+            Order.objects.get(pk=order_id),
+            f"This order can't be followed ({type(error).__name__}): look at it in Kite.",
+        )

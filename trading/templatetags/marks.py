@@ -63,7 +63,7 @@ _MEANINGS: dict[str, str] = {
 _RULES: dict[str, str] = {
     Code.QUANTITY_REQUIRED: "Quantity given",
     Code.STRATEGY_DISABLED: "Strategy switched on",
-    Code.MODE_MISMATCH: "Paper or live, as set",
+    Code.MODE_MISMATCH: "Execution target",
     Code.REDUCE_ONLY: "Exit only",
     Code.REDUCING_ONLY: "Trading state",
     "off_hours": "Market hours",

@@ -87,7 +87,7 @@ def _word(account: Account) -> str:
 def never_logged_in(account: Account) -> bool:
     """Whether an account that is on still waits for its first login."""
     one = account.connection
-    known = account.connected or account.expires_at or one.user_id or one.logged_in_at
+    known = account.connected or one.token_expires_at or one.user_id or one.logged_in_at
     return one.enabled and not known
 
 

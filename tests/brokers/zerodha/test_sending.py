@@ -313,27 +313,17 @@ def test_a_two_leg_gtt_names_the_lower_trigger_first(
     assert [order["price"] for order in json.loads(request.form["orders"])] == prices
 
 
-def test_a_gtt_asks_for_the_last_price_that_nobody_gave(broker, stub):
-    stub.say("GET", "/quote/ltp", success({"NSE:INFY": {"last_price": 1498.25}}))
-    stub.say("POST", "/gtt/triggers", success({"trigger_id": 123}))
-    broker.place(a_gtt(last_price=None, reference_price=Decimal(1400)))
-    [request] = stub.asked("POST", "/gtt/triggers")
-    assert json.loads(request.form["condition"])["last_price"] == 1498.25
-
-
-def test_a_gtt_without_market_data_goes_by_what_the_alert_saw(broker, stub):
-    stub.say("GET", "/quote/ltp", failure(403, "PermissionException", "No market data."))
+def test_a_gtt_asks_for_no_price_between_the_last_look_and_the_order(broker, stub):
     stub.say("POST", "/gtt/triggers", success({"trigger_id": 123}))
     broker.place(a_gtt(last_price=None, reference_price=Decimal("1501.5")))
-    [request] = stub.asked("POST", "/gtt/triggers")
+    [request] = stub.seen
     assert json.loads(request.form["condition"])["last_price"] == 1501.5
 
 
 def test_a_gtt_for_which_no_price_is_known_is_refused(broker, stub):
-    stub.say("GET", "/quote/ltp", failure(503, "NetworkException"))
     with pytest.raises(Refused, match="last price of NSE:INFY"):
         broker.place(a_gtt(last_price=None))
-    assert stub.asked("POST", "/gtt/triggers") == []
+    assert stub.seen == []
 
 
 def test_an_unclear_answer_to_a_gtt_leaves_its_outcome_unknown(broker, stub):

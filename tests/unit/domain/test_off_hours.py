@@ -60,8 +60,8 @@ _HOURS: list[tuple[str, datetime, Route]] = [
     ("MCX", ist(WEDNESDAY, 8, 57, 59), AMO),
     ("MCX", ist(WEDNESDAY, 8, 58), Route(not_before=ist(WEDNESDAY, 9))),
     ("MCX", ist(WEDNESDAY, 20), NOW),
-    ("MCX", ist(WEDNESDAY, 23, 29, 59), NOW),
-    ("MCX", ist(WEDNESDAY, 23, 30), Route(not_before=ist(WEDNESDAY, 23, 55))),
+    ("MCX", ist(WEDNESDAY, 23, 54, 59), NOW),
+    ("MCX", ist(WEDNESDAY, 23, 55), AMO),
     ("NCO", ist(WEDNESDAY, 23, 55), AMO),
     # closed days: after-market orders are taken all day
     ("NSE", ist(SATURDAY, 11), AMO),
@@ -104,8 +104,8 @@ def test_an_order_goes_now_as_amo_or_when_the_next_of_both_is_possible(
         ("NSE", ist(MONDAY, 20), ist(WEDNESDAY, 9, 15)),  # over the holiday
         ("NFO", ist(FRIDAY, 15, 40), ist(MONDAY, 9, 15)),  # over the weekend
         ("CDS", ist(WEDNESDAY, 17), ist(26, 9)),
-        ("MCX", ist(MONDAY, 23, 45), ist(TUESDAY, 17)),  # the evening of the holiday
-        ("MCX", ist(TUESDAY, 23, 30), ist(WEDNESDAY, 9)),
+        ("MCX", ist(MONDAY, 23, 56), ist(TUESDAY, 17)),  # the evening of the holiday
+        ("MCX", ist(TUESDAY, 23, 55), ist(WEDNESDAY, 9)),
     ],
 )
 def test_queue_waits_for_the_next_open_of_its_own_segment(
@@ -239,7 +239,7 @@ def test_the_book_of_a_day_runs_from_six_to_six(moment: datetime, day: date) -> 
 @pytest.mark.parametrize(
     ("exchange", "day", "hours"),
     [
-        ("MCX", date(2026, 3, 3), ((17, 0), (23, 30))),
+        ("MCX", date(2026, 3, 3), ((17, 0), (23, 55))),
         ("MCX", date(2026, 1, 26), None),
         ("MCX", date(2026, 4, 3), None),
         ("MCX", date(2026, 2, 1), ((9, 0), (17, 0))),

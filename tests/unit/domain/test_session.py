@@ -24,7 +24,7 @@ def ist(*parts: int) -> datetime:
         ("NSE", (9, 15), (15, 30)),
         ("NFO", (9, 15), (15, 40)),
         ("CDS", (9, 0), (17, 0)),
-        ("MCX", (9, 0), (23, 30)),
+        ("MCX", (9, 0), (23, 55)),  # New York keeps winter time
     ],
 )
 def test_each_segment_has_its_hours(
@@ -53,6 +53,18 @@ def test_an_order_of_the_evening_waits_over_the_holiday() -> None:
 
 def test_an_order_of_the_session_waits_until_the_end_of_the_next() -> None:
     assert waiting_expires_at("NSE", ist(2026, 11, 25, 10, 0)) == ist(2026, 11, 26, 15, 30)
+
+
+@pytest.mark.parametrize(
+    ("day", "closes"),
+    [((2026, 3, 6), (23, 55)), ((2026, 3, 9), (23, 30)), ((2026, 10, 30), (23, 30))],
+)
+def test_commodities_close_with_new_york(
+    day: tuple[int, int, int], closes: tuple[int, int]
+) -> None:
+    session = session_on("MCX", date(*day))
+    assert session is not None
+    assert session.closes_at == ist(*day, *closes)
 
 
 def test_the_trading_day_is_the_date_in_india() -> None:
