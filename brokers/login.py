@@ -5,6 +5,9 @@ The way there and back is kept by `login_state`. Tokens are in no message, log o
 
 import logging
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,6 +32,7 @@ from sigmatrader.db import Busy, write_transaction
 
 logger = logging.getLogger(__name__)
 
+_places: Final = threading.BoundedSemaphore(2)
 _CLOCKS_APART: Final = timedelta(hours=1)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9]{8,64}")
 _LONGEST_PASTE: Final = 2000
@@ -100,7 +104,10 @@ def disconnect(connection: BrokerConnection, actor: str) -> Disconnected:
     if not had_token:
         return Disconnected(True, f"{stored.name} was not connected.")
     logger.info("%s was disconnected by %s", stored.name, actor)
-    trouble = trouble or _revoke(stored, token)
+    with _place() as free:
+        trouble = trouble or (
+            _revoke(stored, token) if free else "Zerodha is still answering other logins."
+        )
     if trouble:
         return Disconnected(
             False,
@@ -152,6 +159,29 @@ def _log_in(connection: BrokerConnection, request_token: str, actor: str) -> Bro
     _check_ready(connection)
     if not _TOKEN.fullmatch(request_token):
         raise _no_token()
+    with _place() as free:
+        if not free:
+            raise LoginFailed(
+                "Zerodha is still answering other logins. Wait a minute, then press “Log in to "
+                "Zerodha” to begin anew.",
+                "busy",
+            )
+        return _logged_in(connection, request_token, actor)
+
+
+@contextmanager
+def _place() -> Iterator[bool]:
+    """Whether one more of the server's threads may wait for Zerodha: the others go on serving."""
+    free = _places.acquire(blocking=False)
+    try:
+        yield free
+    finally:
+        if free:
+            _places.release()
+
+
+@sensitive_variables("request_token", "found")
+def _logged_in(connection: BrokerConnection, request_token: str, actor: str) -> BrokerConnection:
     found = _exchange(connection, request_token)
     profile = _profile(connection, found)
     try:

@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from brokers.errors import NotAvailable, SessionExpired
-from brokers.models import BrokerConnection, BrokerName
+from brokers.models import BrokerConnection, BrokerName, ConnectionKind
 from brokers.paper.adapter import CAPABILITIES as PAPER
 from brokers.paper.adapter import PaperBroker
 from brokers.port import Broker, Capabilities
@@ -22,6 +22,11 @@ def broker_for(connection: BrokerConnection) -> Broker:
     """
     if connection.broker_name == BrokerName.PAPER:
         return PaperBroker(connection)
+    if connection.kind == ConnectionKind.LIVE and clock.is_moved():
+        raise NotAvailable(
+            f"The clock of this installation is moved: {connection.name} has real money and is "
+            "left alone."
+        )
     if connection.broker_name == BrokerName.ZERODHA:
         return _zerodha(connection)
     raise _not_available(connection)

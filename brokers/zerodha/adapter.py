@@ -29,6 +29,7 @@ from brokers.port import (
     SessionState,
 )
 from brokers.zerodha import mapping, portfolio, triggers
+from brokers.zerodha.answers import clean
 from brokers.zerodha.client import KiteClient
 from brokers.zerodha.instruments import read_instruments
 from brokers.zerodha.rows import BadRow, Row, UnknownWord, required_text, row_of, rows_of, text
@@ -52,9 +53,9 @@ CAPABILITIES: Final = Capabilities(
 class ZerodhaBroker:
     """One account at Zerodha, in one session.
 
-    `unreadable`: what the last read left out, a line each: rows placed elsewhere with a product,
-    an order type or a variety that has no counterpart here. A row with a tag that is being looked
-    for is never left out: the search raises OutcomeUnknown instead.
+    `unreadable`: what the last read left out, a line each: rows with a product, an order type or
+    a variety that has no counterpart here, and malformed ones. An order with a tag that is looked
+    for, or with one of the form of ours, is never left out: OutcomeUnknown is raised instead.
     """
 
     capabilities = CAPABILITIES
@@ -176,7 +177,7 @@ class ZerodhaBroker:
             row = self._last_state(order_id)
             if row is None:
                 return None
-            trades = mapping.trades_by_order(self._client.order_trades(order_id))
+            trades = mapping.trades_by_order(self._client.order_trades(order_id), [])
             report = mapping.order_report(row, trades.get(order_id, ()))
             # What a trigger became carries no tag: the triggers know whether it is theirs.
             return report if report.tags else self._as_fired(report)
@@ -192,7 +193,7 @@ class ZerodhaBroker:
             for number in triggers.fired_order_ids(row):
                 state = self._last_state(number)
                 if state is not None:
-                    trades = mapping.trades_by_order(self._client.order_trades(number))
+                    trades = mapping.trades_by_order(self._client.order_trades(number), [])
                     known[number] = mapping.order_report(state, trades.get(number, ()))
             reports = triggers.trigger_reports(row, known)
             return triggers.the_one_that_fired(reports)
@@ -212,20 +213,13 @@ class ZerodhaBroker:
 
     def positions(self) -> list[BrokerPosition]:
         with _readable("positions"):
-            left_out: list[str] = []
-            found: list[BrokerPosition] = []
-            for row in portfolio.position_rows(self._client.positions()):
-                name = f"position {text(row, 'exchange')}:{text(row, 'tradingsymbol')}"
-                position = _or_left_out(left_out, name, partial(portfolio.position_of, row))
-                if position is not None:
-                    found.append(position)
-            self._say_unreadable(left_out)
-            return found
+            rows = portfolio.position_rows(self._client.positions())
+            return self._each("position", rows, portfolio.position_of)
 
     def holdings(self) -> list[Holding]:
         with _readable("holdings"):
             rows = rows_of(self._client.holdings(), "holdings")
-            return [portfolio.holding_of(row) for row in rows]
+            return self._each("holding", rows, portfolio.holding_of)
 
     def margins(self) -> Margins:
         with _readable("margins"):
@@ -262,12 +256,14 @@ class ZerodhaBroker:
             except PermissionRefused as error:
                 raise NotSupported(error.message, code=error.code) from None
             now = clock.now()
-            prices = {
-                names[name]: portfolio.last_price_of(quotes[name])
-                for name in names
-                if name in quotes
-            }
-            return {key: (price, now) for key, price in prices.items() if price is not None}
+            found = {}
+            left_out: list[str] = []
+            for name, key in names.items():
+                quote = {"id": name, "quote": quotes.get(name) or {}}
+                price = _or_left_out(left_out, "quote", quote, portfolio.last_price_of)
+                if price is not None:
+                    found[key] = (price, now)
+            return found
 
     def session(self) -> SessionState:
         """Asks Kite who is logged in."""
@@ -306,18 +302,26 @@ class ZerodhaBroker:
     ) -> dict[str, OrderReport]:
         """The day's orders by id; an order that is shown twice counts once."""
         rows = rows_of(self._client.orders(), "orders")
-        trades = mapping.trades_by_order(self._client.trades())
+        trades = mapping.trades_by_order(self._client.trades(), left_out)
         book: dict[str, OrderReport] = {}
         for row in rows:
-            number = mapping.order_id_of(row)
-            read = partial(mapping.order_report, row, trades.get(number, ()))
-            report = _or_left_out(left_out, f"order {number}", read)
-            if report is None and not wanted.isdisjoint(mapping.tags_of(row)):
-                raise OutcomeUnknown(f"{left_out[-1]}, and it carries a tag of ours.")
+            report = _or_left_out(left_out, "order", row, partial(_order, trades, left_out))
+            if report is None and mapping.may_be_ours(row, wanted):
+                raise OutcomeUnknown(f"{left_out[-1]}, and it may be ours by its tag.")
             if report is not None:
+                number = str(report.order_id)
                 seen = book.get(number)
                 book[number] = mapping.the_further(seen, report) if seen else report
         return book
+
+    def _each(self, what: str, rows: list[Row], read: Callable[[Row], T]) -> list[T]:
+        """What `read` makes of the rows that can be read; BadRow when none of them can."""
+        left_out: list[str] = []
+        found = [_or_left_out(left_out, what, row, read) for row in rows]
+        if len(left_out) == len(rows) > 0:
+            raise BadRow(left_out[0])
+        self._say_unreadable(left_out)
+        return [one for one in found if one is not None]
 
     def _last_state(self, order_id: str) -> Row | None:
         """The newest row of an order's history; None when Kite knows no such order."""
@@ -342,8 +346,8 @@ class ZerodhaBroker:
         """The legs of all triggers; those that fired as their orders in `book`."""
         found: list[OrderReport] = []
         for row in rows_of(self._client.triggers(), "triggers"):
-            read = partial(triggers.trigger_reports, row, book, resting_only=True)
-            found += _or_left_out(left_out, f"GTT {triggers.trigger_id_of(row)}", read) or []
+            read = partial(triggers.trigger_reports, book=book, resting_only=True)
+            found += _or_left_out(left_out, "GTT", row, read) or []
         return found
 
     def _as_fired(self, report: OrderReport) -> OrderReport:
@@ -363,13 +367,23 @@ def _warn_once(line: str) -> None:
     logger.warning("left out: %s", line)
 
 
-def _or_left_out(left_out: list[str], name: str, read: Callable[[], T]) -> T | None:
-    """What `read` gives; None for a row that has no counterpart here, which is noted."""
+def _or_left_out(left_out: list[str], what: str, row: Row, read: Callable[[Row], T]) -> T | None:
+    """What `read` makes of a row; None for one that can't be used here, which is noted."""
     try:
-        return read()
-    except UnknownWord as error:
-        left_out.append(f"{name} can't be read: {error}")
+        return read(row)
+    except (BadRow, UnknownWord) as error:
+        left_out.append(f"{what} {_name(row)} can't be read: {error}")
         return None
+
+
+def _name(row: Row) -> str:
+    """What a person may know a row by that can't be read."""
+    number = row.get("order_id") or row.get("id") or ""
+    return clean(f"{number} {row.get('exchange')}:{row.get('tradingsymbol')}")[:200]
+
+
+def _order(trades: Mapping[str, list[Row]], left_out: list[str], row: Row) -> OrderReport:
+    return mapping.report_in_part(row, trades.get(mapping.order_id_of(row), ()), left_out)
 
 
 @contextmanager

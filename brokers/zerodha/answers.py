@@ -71,6 +71,10 @@ _ABSENT: Final = re.compile(
     re.IGNORECASE,
 )
 _CONTROL: Final = dict.fromkeys((*range(32), 127), " ")
+_LONGEST_NUMBER: Final = 40
+_LARGEST_EXPONENT: Final = 30
+# Escapes of a NUL and of halves of characters: no database stores them.
+_UNSTORABLE: Final = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 
 
 def classify(call: Call, status: int, error_type: str, message: str) -> BrokerError:
@@ -151,7 +155,7 @@ def _envelope(status: int, content_type: str, body: bytes) -> dict[str, Any]:
     if "json" not in content_type.lower():
         raise Answered(status, "", _odd(f"content type {content_type[:60]!r}", body))
     try:
-        envelope = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        envelope = _parsed(body)
     except (ValueError, RecursionError):
         raise Answered(status, "", _odd("no JSON", body)) from None
     if not isinstance(envelope, dict):
@@ -159,8 +163,36 @@ def _envelope(status: int, content_type: str, body: bytes) -> dict[str, Any]:
     return envelope
 
 
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+def _parsed(body: bytes) -> Any:
+    """The JSON of `body`. One odd value must not spoil the rest: a number that is none, or that
+    nobody can reckon with, becomes null; a character that can't be stored a mark.
+    """
+    written = body.decode("utf-8", "replace")
+    parsed = json.loads(
+        written, parse_float=_decimal, parse_int=_integer, parse_constant=lambda _: None
+    )
+    return _storable(parsed) if _UNSTORABLE.search(written) else parsed
+
+
+def _decimal(written: str) -> Decimal | None:
+    if len(written) > _LONGEST_NUMBER:
+        return None
+    number = Decimal(written)
+    return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else None
+
+
+def _integer(written: str) -> int | None:
+    return int(written) if len(written) <= _LONGEST_NUMBER else None
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "?")
+    return value
 
 
 def _word(error_type: object) -> str:

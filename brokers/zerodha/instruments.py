@@ -21,6 +21,8 @@ _COLUMNS: Final = (
     "segment",
     "exchange",
 )
+_LARGEST: Final = 10**9
+_LARGEST_TOKEN: Final = 2**63 - 1
 # A list with more broken lines than this is not a list that anybody should trade by.
 MALFORMED_LIMIT: Final = 100
 
@@ -37,14 +39,20 @@ def read_instruments(
     OutcomeUnknown for a list without these columns, without a row, or with too many such lines.
     """
     reader = csv.reader(lines)
-    positions = _columns(next(reader, []))
+    try:
+        positions = _columns(next(reader, []))
+    except csv.Error:
+        raise OutcomeUnknown("The instrument list can't be read.") from None
     good = malformed = 0
-    for cells in reader:
-        if not cells:
-            continue
+    while True:
         try:
+            cells = next(reader)
+            if not cells:
+                continue
             row = _row(cells, positions)
-        except (ValueError, IndexError, InvalidOperation) as error:
+        except StopIteration:
+            break
+        except (ValueError, IndexError, InvalidOperation, csv.Error) as error:
             malformed += 1
             if on_malformed is not None:
                 on_malformed(reader.line_num, f"{type(error).__name__}: {error}")
@@ -75,16 +83,21 @@ def _row(cells: list[str], positions: dict[str, int]) -> InstrumentRow:
     exchange, symbol = cell("exchange"), cell("tradingsymbol")
     tick_size, lot_size = Decimal(cell("tick_size")), int(cell("lot_size"))
     strike = Decimal(cell("strike") or 0)
+    token = int(cell("instrument_token"))
     if not (exchange and symbol):
         raise ValueError("no exchange or no symbol")
-    if not (tick_size.is_finite() and tick_size >= 0 and lot_size >= 0 and strike.is_finite()):
+    if not all(cells[at].isprintable() and "\ufffd" not in cells[at] for at in positions.values()):
+        raise ValueError("a character that is none")
+    if not (0 <= tick_size <= _LARGEST and 0 <= lot_size <= _LARGEST and abs(strike) <= _LARGEST):
         raise ValueError("a number is out of range")
+    if not 0 <= token <= _LARGEST_TOKEN:
+        raise ValueError("the token is out of range")
     expiry = cell("expiry")
     return InstrumentRow(
         exchange=exchange,
         tradingsymbol=symbol,
         name=cell("name"),
-        instrument_token=int(cell("instrument_token")),
+        instrument_token=token,
         instrument_type=cell("instrument_type"),
         segment=cell("segment"),
         expiry=date.fromisoformat(expiry) if expiry else None,

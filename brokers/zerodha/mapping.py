@@ -2,7 +2,8 @@
 
 A word that is not in a table here never becomes another one: an unknown status is UNKNOWN and
 counts as working; a row with an unknown product, order type or variety raises UnknownWord, and
-the adapter names it as unreadable beside the readable rest of the book.
+the adapter names it as unreadable beside the readable rest of the book. So it does with a row
+that is malformed.
 """
 
 import re
@@ -14,12 +15,13 @@ from typing import Any, Final
 
 from brokers.errors import NotSupported, Refused
 from brokers.port import BrokerStatus, OrderReport, OrderRequest, Trade
+from brokers.zerodha.answers import clean
 from brokers.zerodha.rows import (
     BadRow,
     Row,
     UnknownWord,
     identifier,
-    moment,
+    moment_if_readable,
     price,
     required_number,
     required_text,
@@ -28,11 +30,13 @@ from brokers.zerodha.rows import (
     units,
     word,
 )
+from trading.domain.signal import CLIENT_ORDER_ID
 from trading.domain.values import Exchange, OrderType, Product, Side, Validity, Variety
 
 AUTOMATIC_PROTECTION: Final = Decimal(-1)
 _PROTECTED: Final = frozenset({OrderType.MARKET, OrderType.SL_M})
 _TAG: Final = re.compile(r"[A-Za-z0-9]{1,20}")
+_OURS: Final = re.compile(CLIENT_ORDER_ID + "(?:[0-9A-Z]{2})?")
 _LARGEST: Final = 10**9
 _LONGEST_SYMBOL: Final = 128
 
@@ -56,6 +60,17 @@ _ENDINGS: Final = {
     "COMPLETE": BrokerStatus.COMPLETE,
     "CANCELLED": BrokerStatus.CANCELLED,
     "REJECTED": BrokerStatus.REJECTED,
+}
+# Fields in whose place nothing is known: the order counts as working, with nothing filled.
+_STATELESS: Final[Row] = {
+    "status": "UNREADABLE",
+    "filled_quantity": 0,
+    "average_price": None,
+    "price": None,
+    "trigger_price": None,
+    "status_message": None,
+    "status_message_raw": None,
+    "placed_by": None,
 }
 # Orders of these kinds are placed elsewhere. Once there, they work as regular ones; what changes
 # them reads Kite's own word first (`variety_for_change`).
@@ -90,14 +105,14 @@ def order_report(row: Row, trades: Iterable[Row] = ()) -> OrderReport:
     times = [
         found
         for name in ("order_timestamp", "exchange_timestamp", "exchange_update_timestamp")
-        if (found := moment(row, name)) is not None
+        if (found := moment_if_readable(row, name)) is not None
     ]
     return OrderReport(
         order_id=order_id_of(row),
         trigger_id=None,
         tag=tags[0] if tags else "",
         status=status_of(raw),
-        raw_status=raw,
+        raw_status=clean(raw),
         exchange=required_text(row, "exchange"),
         tradingsymbol=required_text(row, "tradingsymbol"),
         side=word(row, "transaction_type", Side),
@@ -109,13 +124,32 @@ def order_report(row: Row, trades: Iterable[Row] = ()) -> OrderReport:
         average_price=price(row, "average_price") if filled else None,
         price=price(row, "price"),
         trigger_price=price(row, "trigger_price"),
-        message=text(row, "status_message") or text(row, "status_message_raw"),
-        placed_at=moment(row, "order_timestamp"),
+        message=clean(text(row, "status_message") or text(row, "status_message_raw")),
+        placed_at=moment_if_readable(row, "order_timestamp"),
         updated_at=max(times, default=None),
         trades=_trades(trades),
         tags=tags,
         placed_by=text(row, "placed_by"),
     )
+
+
+def report_in_part(row: Row, trades: Iterable[Row], left_out: list[str]) -> OrderReport:
+    """As `order_report`; of a malformed row what can be told of it all the same, noted in
+    `left_out`: the order without its trades, or else that it is there and may still work.
+
+    Raises BadRow when not even that can be told, and UnknownWord.
+    """
+    try:
+        return order_report(row, trades)
+    except BadRow as error:
+        wrong = f"can't be read: {error}"
+    try:
+        found = order_report(row)
+    except BadRow:
+        found = order_report({**row, **_STATELESS})
+        found = replace(found, message=f"Zerodha's row of this order {wrong}.")
+    left_out.append(f"order {found.order_id} {wrong}")
+    return found
 
 
 def order_id_of(row: Row) -> str:
@@ -125,12 +159,14 @@ def order_id_of(row: Row) -> str:
     return number
 
 
-def tags_of(row: Row) -> tuple[str, ...]:
-    """A row's tags, also of a row that can't be read otherwise."""
+def may_be_ours(row: Row, wanted: frozenset[str] = frozenset()) -> bool:
+    """Whether a row that can't be read wears one of `wanted`, or a tag of the form of ours when
+    none is named; also when its tags can't be read either."""
     try:
-        return _tags(row)
+        tags = _tags(row)
     except BadRow:
-        return ()
+        return True
+    return any(tag in wanted if wanted else _OURS.fullmatch(tag) for tag in tags)
 
 
 def variety_for_change(row: Row) -> str:
@@ -144,11 +180,15 @@ def variety_for_change(row: Row) -> str:
     return variety
 
 
-def trades_by_order(data: object) -> dict[str, list[Row]]:
-    """The rows of a trade book, by the order that they belong to."""
+def trades_by_order(data: object, left_out: list[str]) -> dict[str, list[Row]]:
+    """The rows of a trade book, by the order that they belong to; a row that names none is noted
+    in `left_out`."""
     found: dict[str, list[Row]] = {}
     for row in rows_of(data, "trades"):
-        found.setdefault(order_id_of(row), []).append(row)
+        try:
+            found.setdefault(order_id_of(row), []).append(row)
+        except BadRow as error:
+            left_out.append(f"a trade can't be read: {error}")
     return found
 
 
@@ -197,7 +237,7 @@ def _trades(rows: Iterable[Row]) -> tuple[Trade, ...]:
 
 
 def _trade(row: Row) -> Trade:
-    at = moment(row, "fill_timestamp") or moment(row, "exchange_timestamp")
+    at = moment_if_readable(row, "fill_timestamp") or moment_if_readable(row, "exchange_timestamp")
     if at is None:
         raise BadRow("a trade has no time")
     number = identifier(row, "trade_id")

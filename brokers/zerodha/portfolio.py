@@ -5,7 +5,7 @@ what was bought. Kite does not keep `realised` up to date, so both halves are wo
 """
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from brokers.port import BrokerPosition, Holding, Margins, OrderCost
 from brokers.zerodha.rows import (
@@ -17,6 +17,7 @@ from brokers.zerodha.rows import (
     quantity,
     required_number,
     required_text,
+    rounded,
     row_of,
     rows_of,
     units,
@@ -25,8 +26,6 @@ from brokers.zerodha.rows import (
 from trading.domain.values import Product
 
 _ZERO: Final = Decimal(0)
-# Kite's averages are rounded floats; what is finer than this is their noise.
-_FINEST: Final = Decimal("0.0001")
 
 
 def position_rows(data: object) -> list[Row]:
@@ -52,10 +51,10 @@ def position_of(row: Row) -> BrokerPosition:
         quantity=held,
         average_price=average,
         last_price=last,
-        realised=(value + held * average * multiplier).quantize(_FINEST),
-        unrealised=unrealised.quantize(_FINEST),
+        realised=rounded(value + held * average * multiplier, "the realised profit"),
+        unrealised=rounded(unrealised, "the open profit"),
         multiplier=multiplier,
-        day_pnl=None if day is None else day.quantize(_FINEST),
+        day_pnl=None if day is None else rounded(day, "m2m"),
     )
 
 
@@ -70,7 +69,7 @@ def holding_of(row: Row) -> Holding:
         average_price=required_number(row, "average_price"),
         last_price=price(row, "last_price"),
         used_quantity=optional_units(row, "used_quantity"),
-        pnl=None if profit is None else profit.quantize(_FINEST),
+        pnl=None if profit is None else rounded(profit, "pnl"),
     )
 
 
@@ -103,6 +102,6 @@ def cost_of(data: object) -> OrderCost:
     )
 
 
-def last_price_of(data: Any) -> Decimal | None:
-    """The price in one instrument's quote; None where there is none."""
-    return price(row_of(data, "a quote"), "last_price")
+def last_price_of(row: Row) -> Decimal | None:
+    """The price in the `quote` of a row; None where there is none. Raises BadRow."""
+    return price(row_of(row["quote"], "a quote"), "last_price")

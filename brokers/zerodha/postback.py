@@ -8,7 +8,13 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
+
+from brokers.zerodha.rows import BadRow, moment
+from trading.domain.off_hours import book_day
+
+_LONGEST: Final = 64
 
 
 class BadPostback(Exception):
@@ -53,6 +59,16 @@ def is_genuine(postback: Postback, api_secret: str) -> bool:
     return hmac.compare_digest(expected.encode(), given)
 
 
+def is_of_today(postback: Postback, now: datetime) -> bool:
+    """Whether the signed time is of the book day of `now`. An older one, which anybody may send
+    again, tells nothing, and neither does a time that can't be read."""
+    try:
+        at = moment({"order_timestamp": postback.order_timestamp}, "order_timestamp")
+    except BadRow:
+        return False
+    return at is not None and book_day(at) == book_day(now)
+
+
 def verify(body: bytes, api_secret: str) -> Postback:
     """A postback whose checksum holds; raises BadPostback for everything else."""
     postback = read(body)
@@ -65,4 +81,6 @@ def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value:
         raise BadPostback(f"{name} is missing.")
+    if len(value) > _LONGEST or not value.isprintable():
+        raise BadPostback(f"{name} is malformed.")
     return value

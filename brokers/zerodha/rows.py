@@ -1,6 +1,6 @@
 """Reading single fields of Kite's rows, strictly. Pure.
 
-BadRow: a field is missing or of the wrong type, so the answer as a whole is not to be trusted.
+BadRow: a field is missing, of the wrong type or out of all bounds, so the row can't be used.
 UnknownWord: the row is sound and says something that this program has no word for.
 """
 
@@ -15,7 +15,13 @@ Row = Mapping[str, Any]
 W = TypeVar("W", bound=StrEnum)
 
 IST: Final = ZoneInfo("Asia/Kolkata")
-_LARGEST: Final = 10**15
+_LARGEST: Final = 10**14
+_MOST_UNITS: Final = 10**9
+_LONGEST_ID: Final = 64
+_LONGEST_NAME: Final = 128
+_FINEST: Final = Decimal("0.0001")
+# Kite's zero time, 0001-01-01, and whatever else is older than every order.
+_FIRST_YEAR: Final = 1990
 
 
 class BadRow(Exception):
@@ -56,6 +62,8 @@ def required_text(row: Row, name: str) -> str:
     value = text(row, name).strip()
     if not value:
         raise BadRow(f"{name} is missing")
+    if len(value) > _LONGEST_NAME or not value.isprintable():
+        raise BadRow(f"{name} is no name")
     return value
 
 
@@ -64,7 +72,10 @@ def identifier(row: Row, name: str) -> str:
     value = row.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return text(row, name).strip()
+    found = text(row, name).strip()
+    if len(found) > _LONGEST_ID or not found.isprintable():
+        raise BadRow(f"{name} is no id")
+    return found
 
 
 def number(row: Row, name: str) -> Decimal | None:
@@ -97,6 +108,8 @@ def quantity(row: Row, name: str) -> int:
     value = required_number(row, name)
     if value != value.to_integral_value():
         raise BadRow(f"{name} is no whole number")
+    if abs(value) > _MOST_UNITS:
+        raise BadRow(f"{name} is out of range")
     return int(value)
 
 
@@ -113,19 +126,33 @@ def optional_units(row: Row, name: str) -> int:
     return 0 if row.get(name) is None else units(row, name)
 
 
+def rounded(amount: Decimal, name: str) -> Decimal:
+    """A worked-out sum, without the noise of Kite's rounded floats."""
+    if abs(amount) > _LARGEST:
+        raise BadRow(f"{name} is out of range")
+    return amount.quantize(_FINEST)
+
+
 def moment(row: Row, name: str) -> datetime | None:
-    """A time in UTC; Kite's have no zone and are IST. None when it is null or absent."""
+    """A time in UTC; Kite's have no zone and are IST. None when it is null, absent or zero."""
     value = row.get(name)
     if value is None or value == "":
         return None
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise BadRow(f"{name} is no time") from None
-    if not isinstance(value, datetime):
-        raise BadRow(f"{name} is no time")
-    return (value if value.tzinfo else value.replace(tzinfo=IST)).astimezone(UTC)
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if found.year < _FIRST_YEAR:
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=IST)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise BadRow(f"{name} is no time") from None
+
+
+def moment_if_readable(row: Row, name: str) -> datetime | None:
+    """As `moment`, for a time that only informs: None also when it can't be read."""
+    try:
+        return moment(row, name)
+    except BadRow:
+        return None
 
 
 def word(row: Row, name: str, words: type[W]) -> W:

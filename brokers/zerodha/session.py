@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from brokers.errors import OutcomeUnknown, Refused, SessionExpired
 from brokers.zerodha.client import KiteClient
-from brokers.zerodha.rows import IST, BadRow, moment, required_text, row_of, text
+from brokers.zerodha.rows import IST, BadRow, moment_if_readable, required_text, row_of, text
 from brokers.zerodha.transport import KITE_ROOT, check_root, is_loopback
 
 LOGIN_PAGE: Final = "https://kite.zerodha.com/connect/login"
@@ -67,7 +67,7 @@ def exchange(
             access_token=required_text(row, "access_token"),
             user_id=required_text(row, "user_id"),
             user_name=text(row, "user_name"),
-            login_at=moment(row, "login_time"),
+            login_at=moment_if_readable(row, "login_time"),
         )
     except BadRow as error:
         raise OutcomeUnknown(f"Zerodha's answer to the login can't be read: {error}.") from None

@@ -4,26 +4,28 @@ A `requests` session that the official client sends through. What comes back is 
 that the client's own reading never sees an answer that it would stumble over.
 """
 
+import http.client
 import ssl
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.adapters import HTTPAdapter
 
 from brokers.errors import NotSent, NotSupported, OutcomeUnknown
 from brokers.zerodha.answers import Answered, data_of
+from brokers.zerodha.patience import Patience, PatientAdapter
 
 KITE_ROOT: Final = "https://api.kite.trade"
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _LARGEST_BODY: Final = 32 * 1024 * 1024
+_LARGEST_LIST: Final = 256 * 1024 * 1024
+_LONGEST_LINE: Final = 16 * 1024
 _CHUNK: Final = 64 * 1024
-# The body may take as long again as connecting and the first byte did.
-_BODY_PATIENCE: Final = 2
+# In timeouts. A whole exchange must end before the lease of the order that it is about.
+_PATIENCE: Final = 2
 
 
 def is_loopback(root: str) -> bool:
@@ -62,20 +64,23 @@ class Parsed:
 class Road(requests.Session):
     """Sends to `root` alone. `status`: the HTTP status of the last success.
 
+    `timeout`: seconds for the connection, and for each silence. `patience`: seconds for a whole
+    exchange, from the first look at the name to the last byte; twice the timeout unless given.
     Raises Answered for an answer that is no success, NotSent when nothing can have arrived, and
     OutcomeUnknown for every other failure. No error carries the address that was asked: a logout
     has the token in it.
     """
 
-    def __init__(self, root: str, timeout: float) -> None:
+    def __init__(self, root: str, timeout: float, patience: float | None = None) -> None:
         super().__init__()
         self.status = 0
         self._root = root
         self._timeout = timeout
+        self._patience = Patience(_PATIENCE * timeout if patience is None else patience)
         # Neither a proxy nor a .netrc of the environment: the token goes to the broker alone.
         self.trust_env = False
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(max_retries=0))
+            self.mount(scheme, PatientAdapter(self._patience))
 
     def request(self, method: str, url: str, **asked: Any) -> Any:  # type: ignore[override]
         if str(method).upper() != "GET":
@@ -83,7 +88,7 @@ class Road(requests.Session):
             self.close()
         response = self._send(method, url, **asked)
         with response:
-            body = _body(response, time.monotonic() + _BODY_PATIENCE * self._timeout)
+            body = self._body(response)
         content_type = response.headers.get("content-type", "")
         data = data_of(response.status_code, content_type, body)
         self.status = response.status_code
@@ -94,19 +99,43 @@ class Road(requests.Session):
         with self._send("GET", self._root + path, headers=headers) as response:
             content_type = response.headers.get("content-type", "")
             if response.status_code != 200 or "csv" not in content_type.lower():
-                deadline = time.monotonic() + _BODY_PATIENCE * self._timeout
-                data_of(response.status_code, content_type, _body(response, deadline))
+                data_of(response.status_code, content_type, self._body(response))
                 raise Answered(response.status_code, "", f"{content_type[:60]!r} instead of CSV")
-            try:
-                for line in response.iter_lines(_CHUNK):
-                    yield line.decode("utf-8")
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                raise _broken(error) from None
-            except UnicodeDecodeError:
-                raise OutcomeUnknown("Zerodha sent a list that is not UTF-8.") from None
+            unfinished = b""
+            for part in self._parts(response, _LARGEST_LIST):
+                *lines, unfinished = (unfinished + part).split(b"\n")
+                for line in lines:
+                    # A byte that is no UTF-8 spoils its own line alone.
+                    yield line.decode("utf-8", "replace").rstrip("\r")
+                if len(unfinished) > _LONGEST_LINE:
+                    raise OutcomeUnknown("Zerodha sent a list with a line of unreasonable length.")
+            if unfinished:
+                yield unfinished.decode("utf-8", "replace")
+
+    def _body(self, response: requests.Response) -> bytes:
+        return b"".join(self._parts(response, _LARGEST_BODY))
+
+    def _parts(self, response: requests.Response, largest: int) -> Iterator[bytes]:
+        """The body as it arrives, within `largest` bytes and the patience."""
+        size = 0
+        try:
+            for part in response.iter_content(_CHUNK):
+                size += len(part)
+                if size > largest:
+                    raise Answered(response.status_code, "", "an answer of unreasonable size")
+                self._patience.left()
+                yield part
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+        ) as error:
+            raise _broken(error) from None
 
     def _send(self, method: str, url: str, **asked: Any) -> requests.Response:
         self._check(url)
+        self._patience.begin()
         fixed = {
             "allow_redirects": False,
             "stream": True,
@@ -129,31 +158,21 @@ class Road(requests.Session):
                 raise NotSupported("A connection that tries again by itself was stopped.")
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
-    """The whole body, within a size and a time."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        for part in response.iter_content(_CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > _LARGEST_BODY:
-                raise Answered(response.status_code, "", "an answer of unreasonable size")
-            if time.monotonic() > deadline:
-                raise OutcomeUnknown("Zerodha's answer did not end in time.")
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _broken(error) from None
-    return b"".join(parts)
-
-
 def _broken(error: Exception) -> NotSent | OutcomeUnknown:
     """What a failure of the connection means; by its kind alone, never by its text."""
     why = _never_left(error)
     if why:
         return NotSent(f"Zerodha could not be reached: {why}.")
-    if isinstance(error, requests.Timeout):
+    if _took_too_long(error):
         return OutcomeUnknown("Zerodha did not answer in time.")
     return OutcomeUnknown(f"The connection to Zerodha broke ({type(error).__name__}).")
+
+
+def _took_too_long(error: Exception) -> bool:
+    """Also while a body was read, which `requests` reports as a break."""
+    causes = (error, *error.args)
+    kinds = (requests.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
+    return any(isinstance(cause, kinds) for cause in causes)
 
 
 def _never_left(error: Exception) -> str:

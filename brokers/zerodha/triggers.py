@@ -18,6 +18,7 @@ from brokers.zerodha.rows import (
     UnknownWord,
     identifier,
     moment,
+    moment_if_readable,
     price,
     required_text,
     row_of,
@@ -211,10 +212,10 @@ def _waiting(row: Row, leg: _Leg, *, two_leg: bool) -> OrderReport:
         trigger_price=leg.trigger_price,
         message=message,
         placed_at=moment(row, "created_at"),
-        updated_at=moment(row, "updated_at"),
+        updated_at=moment_if_readable(row, "updated_at"),
         leg=leg.number,
         two_leg=two_leg,
-        trigger_expires_at=moment(row, "expires_at"),
+        trigger_expires_at=moment_if_readable(row, "expires_at"),
     )
 
 

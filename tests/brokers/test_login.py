@@ -457,3 +457,23 @@ def _with_keys(st, keys):
     from dataclasses import replace
 
     return replace(st, CRYPTO_KEYS=keys)
+
+
+def test_a_slow_broker_holds_two_logins_and_leaves_the_other_threads_alone(
+    account, kite, monkeypatch
+):
+    monkeypatch.setattr(login, "_places", threading.BoundedSemaphore(2))
+    held = [login._place() for _ in range(2)]
+    for place in held:
+        assert place.__enter__()
+    error = refused(login.connect_with_token, account, kite.request_token(), "asha")
+    assert (error.code, "other logins" in error.message) == ("busy", True)
+    held[0].__exit__(None, None, None)
+    assert login.connect_with_token(account, kite.request_token(), "asha").access_token
+    with login._place() as free:
+        assert free
+        done = login.disconnect(account, "asha")
+    held[1].__exit__(None, None, None)
+    assert not done.revoked
+    assert "other logins" in done.message
+    assert not BrokerConnection.objects.get().access_token_encrypted

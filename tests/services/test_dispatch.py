@@ -329,7 +329,10 @@ def test_the_accounts_rate_holds_orders_back_and_loses_none(time_machine) -> Non
     for symbol in "ABC":
         make_order(Status.QUEUED, symbol=f"NSE:{symbol}", tradingsymbol=symbol)
     assert [claim_next(ME) is not None for _ in range(3)] == [True, True, False]
+    # The broker's seconds are not ours: what was sent less than a second ago still counts.
     time_machine.move_to(start + timedelta(seconds=1), tick=False)
+    assert claim_next(ME) is None
+    time_machine.move_to(start + timedelta(seconds=1.5), tick=False)
     assert claim_next(ME) is not None
 
 

@@ -1,7 +1,6 @@
 """Who follows an account, how often its broker is asked, and what is sent only after that."""
 
 import logging
-import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +19,7 @@ from trading.domain.order import Status
 from trading.models import Order, Position
 from trading.services import queue, updates
 from trading.services.follower import Follower, take_lease
-from trading.services.recovery import this_worker_id
+from trading.services.recovery import this_place, this_worker_id
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -108,7 +107,7 @@ def test_who_leaves_does_not_free_what_another_has_by_now(desk: Desk, follower: 
 @pytest.mark.parametrize(
     ("holder", "free"),
     [
-        (f"{socket.gethostname()}:999999999:1", True),  # no such process here
+        (f"{this_place()}:999999999:1", True),  # no such process here
         (this_worker_id(), False),
         (ELSEWHERE, False),
     ],

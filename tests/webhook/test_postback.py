@@ -2,15 +2,43 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 
 from brokers.models import BrokerConnection, BrokerQuestion, QuestionKind
+from sigmatrader import clock
+from trading.models import IntakeCounter
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "postback-secret"
 ADDRESS = "/webhook/zerodha/postback"
+
+
+NOW = datetime(2026, 11, 25, 11, 0, 1, tzinfo=clock.IST)
+
+
+class Time:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def time() -> Iterator[Time]:
+    standing = Time()
+    clock.use(standing)
+    try:
+        yield standing
+    finally:
+        clock.use(None)
 
 
 @pytest.fixture
@@ -55,6 +83,47 @@ def test_many_postbacks_at_once_ask_once(client, account):
     for number in range(20):
         assert post(client, body(order_id=str(number))).status_code == 200
     assert BrokerQuestion.objects.count() == 1
+
+
+def test_one_postback_sent_again_and_again_asks_once_a_round(client, account, time):
+    round_ = timedelta(seconds=settings.ST.RECONCILE_INTERVAL_SECONDS)
+    for _ in range(20):
+        assert post(client, body()).status_code == 200
+        BrokerQuestion.objects.update(answered_at=time.now)
+        time.now += round_ / 10
+    assert BrokerQuestion.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-11-24 15:29:59",
+        "2026-11-25 05:59:59",
+        "2026-11-26 06:00:00",
+        "0001-01-01 00:00:00",
+        "9999-12-31T23:59:59-12:00",
+        "yesterday",
+    ],
+)
+def test_a_postback_of_another_day_asks_nothing(client, account, at):
+    assert post(client, body(order_timestamp=at)).status_code == 200
+    assert not BrokerQuestion.objects.exists()
+
+
+def test_the_day_of_the_book_lasts_until_six_in_the_morning(client, account, time):
+    time.now = datetime(2026, 11, 26, 5, 59, tzinfo=clock.IST)
+    post(client, body(order_timestamp="2026-11-25 06:00:00"))
+    assert BrokerQuestion.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["order_id", "user_id", "status", "order_timestamp"])
+@pytest.mark.parametrize("text", ["\ud800", "\0", "a\nb", "a" * 65])
+def test_texts_that_are_none_are_refused_and_counted(client, account, name, text):
+    content = json.loads(body()) | {name: text}
+    answer = post(client, json.dumps(content).encode())
+    assert answer.status_code == 401
+    assert IntakeCounter.objects.get().kind == "wrong_checksum"
+    assert not BrokerQuestion.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,9 @@ def send_cancels(
             return
         if resting:
             asked_triggers.add(order.broker_trigger_id)
-        if _ask(order, broker):
-            log.note(order)
+        with updates.by_itself(order.pk):
+            if _ask(order, broker):
+                log.note(order)
 
 
 def _may_ask(connection: BrokerConnection) -> bool:
@@ -92,7 +93,8 @@ def _ask(order: Order, broker: Broker) -> bool:
         logger.info("cancel of order %s: %s", order.pk, error.message)
         _refused(order, broker, error)
         return True
-    updates.refresh(order, broker)
+    if broker.capabilities.reports_at_once:
+        updates.refresh(order, broker)
     return True
 
 

@@ -17,17 +17,18 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from brokers.accounts import session_of
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from brokers.registry import capabilities_of
+from risk.engine.denials import Code
 from risk.engine.evaluate import Decision
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
-from trading.domain.order import Status
+from trading.domain.order import AT_BROKER, Status
 from trading.domain.session import IST, waiting_expires_at
-from trading.domain.values import Mode, Variety
+from trading.domain.values import Mode, Side, Variety
 from trading.models import Order, OrderAttempt
 from trading.services import legs, lifecycle, limiter
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
-from trading.services.exposure import decide
+from trading.services.exposure import decide, held_quantities, position_key
 from trading.services.routing import route_of, time_to_live
 
 _CANDIDATES = 20
@@ -155,7 +156,10 @@ def _consider(
         set_aside(order, question)
         return None
     if decision.outcome == "DENY":
-        _deny(order, decision, now)
+        if holders := _in_the_way(order, account, decision):
+            set_aside(order, holders)
+        else:
+            _deny(order, decision, now)
         return None
     if live and (stale := _stale_book(order, account, now)):
         set_aside(order, stale)
@@ -163,6 +167,30 @@ def _consider(
     if not limiter.take(account, now):
         return None
     return _take(order, decision, way.variety, worker_id, now)
+
+
+def _in_the_way(order: Order, account: BrokerConnection, decision: Decision) -> str:
+    """What holds an exit up although its position is open: other orders that may close it.
+
+    Nothing is wrong with such an exit, so a person decides. Empty for every other denial.
+    """
+    denials = {check.code for check in decision.checks if check.verdict == "DENY"}
+    held = held_quantities(account).get(position_key(order), 0)
+    open_here = held > 0 if order.side == Side.SELL else held < 0
+    if denials != {Code.REDUCE_ONLY} or not open_here:
+        return ""
+    others = Order.objects.filter(
+        connection=account,
+        exchange=order.exchange,
+        tradingsymbol=order.tradingsymbol,
+        product=order.product,
+        side=order.side,
+        status__in=AT_BROKER,
+    ).exclude(pk=order.pk)
+    numbers = ", ".join(f"#{pk}" for pk in others.values_list("pk", flat=True)[:5])
+    if not numbers:
+        return ""
+    return f"Orders that close this position already: {numbers}. Cancel them, then execute this."
 
 
 def _question(order: Order, account: BrokerConnection) -> str:

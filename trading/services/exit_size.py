@@ -17,7 +17,9 @@ def left_to_close(order: Order, broker: Broker) -> int:
     that what has filled at the broker is not taken off twice. Raises the broker's error.
     """
     for other in _others(order).filter(status__in=WORKING).exclude(broker_order_id=""):
-        updates.refresh(other, broker)
+        report = broker.order(other.broker_order_id)
+        if report is not None:
+            updates.apply(other.pk, report)
     net = sum(
         position.quantity
         for position in broker.positions()

@@ -33,6 +33,11 @@ def _position_key(exchange: str, symbol: str, product: str) -> str:
     return f"{exchange}:{symbol}|{product}"
 
 
+def position_key(order: Order) -> str:
+    """The position that `order` changes, as `held_quantities` names it."""
+    return _position_key(order.exchange, order.tradingsymbol, order.product)
+
+
 def intent_of(order: Order) -> Intent:
     """`order` as risk sees it."""
     strategy = order.strategy

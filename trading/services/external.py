@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
 
@@ -30,6 +31,7 @@ OUTSIDE = "placed outside SigmaTrader"
 _OUR_FORM = re.compile(CLIENT_ORDER_ID + "(?:[0-9A-Z]{2})?")
 # Whose order in the book is taken over by reconciliation, and what was never sent by our records.
 _TAKEN_OVER = frozenset({Status.SENDING, Status.UNKNOWN})
+_NOTED_WITHIN = timedelta(minutes=1)
 _UNSENT = frozenset({Status.WAITING, Status.QUEUED})
 _ENDED_UNFILLED = {
     BrokerStatus.CANCELLED: Status.CANCELLED,
@@ -52,7 +54,7 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
         ).values_list("broker_order_id", flat=True)
     )
     wearers = _wearers(connection, fresh)
-    in_doubt = _triggers_in_doubt(connection, book)
+    in_doubt = _triggers_in_doubt(connection)
     adopted = 0
     for report in fresh:
         if report.order_id in ours:
@@ -60,7 +62,7 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
             continue
         settled = False
         with by_itself_or_logged(report):
-            settled = _look_at(connection, report, wearers, in_doubt)
+            settled = _look_at(connection, report, wearers, in_doubt, book)
         if settled:
             known.add(str(report.order_id))
             adopted += 1
@@ -83,6 +85,7 @@ def _look_at(
     report: OrderReport,
     wearers: dict[str, Order],
     in_doubt: list[Order],
+    book: Book,
 ) -> bool:
     """Take one order of the book in, unless it is, or may be, that of an order of ours."""
     worn = next((wearers[tag] for tag in tags_on(report) if tag in wearers), None)
@@ -92,7 +95,7 @@ def _look_at(
         return False  # its own order takes it over
     if _is_our_trigger(connection, report):
         return False
-    if any(_may_be_of(order, report) for order in in_doubt):
+    if any(_may_have_become(order, report, book) for order in in_doubt):
         return False  # a trigger in doubt may have become it
     if worn is not None and not worn.broker_order_id and worn.status == Status.FAILED:
         adopt(worn, [report])
@@ -176,17 +179,33 @@ def _note_attempt(order: Order, tag: str, report: OrderReport) -> None:
     )
 
 
-def _triggers_in_doubt(connection: BrokerConnection, book: Book) -> list[Order]:
+def _triggers_in_doubt(connection: BrokerConnection) -> list[Order]:
     """Our triggers of which an order may have come that does not say so (yet)."""
-    orders = Order.objects.filter(connection=connection, gtt=True, broker_order_id="").filter(
-        status__in=[Status.SENDING, Status.UNKNOWN, *WORKING]
+    return list(
+        Order.objects.filter(
+            connection=connection,
+            gtt=True,
+            broker_order_id="",
+            status__in=[Status.SENDING, Status.UNKNOWN, *WORKING],
+        )
     )
-    doubtful = []
-    for order in orders:
-        report = book.by_trigger.get((order.broker_trigger_id, legs.leg_number(order)))
-        if report is None or report.status is not BrokerStatus.TRIGGER_ACTIVE:
-            doubtful.append(order)
-    return doubtful
+
+
+def _may_have_become(order: Order, report: OrderReport, book: Book) -> bool:
+    """Whether `report` may be the order that our trigger `order` has become.
+
+    The broker places it first and notes it on the trigger afterwards: while the trigger still
+    looks active, a fresh order without a tag and with its very terms is left alone.
+    """
+    if tags_on(report) or not _same_contract(order, report):
+        return False
+    shown = book.by_trigger.get((order.broker_trigger_id, legs.leg_number(order)))
+    if shown is None or shown.status is not BrokerStatus.TRIGGER_ACTIVE:
+        return True
+    placed_at = report.placed_at or book.read_at
+    return (report.product, report.price) == (order.product, order.price) and (
+        book.read_at - placed_at < _NOTED_WITHIN
+    )
 
 
 def _is_our_trigger(connection: BrokerConnection, report: OrderReport) -> bool:
@@ -196,7 +215,7 @@ def _is_our_trigger(connection: BrokerConnection, report: OrderReport) -> bool:
     ).exists()
 
 
-def _may_be_of(order: Order, report: OrderReport) -> bool:
+def _same_contract(order: Order, report: OrderReport) -> bool:
     return (report.exchange, report.tradingsymbol, report.side, report.quantity) == (
         order.exchange,
         order.tradingsymbol,

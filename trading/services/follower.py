@@ -25,7 +25,6 @@ from brokers.models import (
     AccountState,
     BrokerConnection,
     BrokerQuestion,
-    ConnectionKind,
     QuestionKind,
 )
 from brokers.port import Broker
@@ -33,7 +32,6 @@ from brokers.registry import broker_for
 from brokers.sessions import end_session
 from sigmatrader import clock
 from sigmatrader.db import Busy
-from trading.domain.off_hours import book_day
 from trading.domain.order import AT_BROKER, Status
 from trading.models import Fill, Order
 from trading.services import account_reads, ledger, questions, reconcile
@@ -48,6 +46,8 @@ _IDLE_BOOK_ROUNDS = 5
 _POSITION_ROUNDS = 20
 _HOLDINGS_ROUNDS = 100
 _LONGEST_PAUSE_SECONDS = 60.0
+# So that many questions keep nobody waiting for the book, or a cancel.
+_QUESTIONS = 3
 # The instrument list takes long: it has a thread of its own. The order book is read anyway.
 _KINDS = [
     kind
@@ -113,9 +113,6 @@ class Follower(threading.Thread):
         if not take_lease(connection, self._worker_id):
             return interval
         # Of an account that is switched off too, what works at the broker is followed.
-        if connection.kind == ConnectionKind.LIVE and clock.is_moved():
-            logger.error("%s: the clock is moved: real accounts are left alone", self.name)
-            return _LONGEST_PAUSE_SECONDS
         session = login_of(connection)
         if not session.connected:
             self._broker = None
@@ -140,7 +137,9 @@ class Follower(threading.Thread):
             )
         )
         if asked & set(_KINDS):
-            questions.answer_open(connection, broker, kinds=_KINDS)
+            answered = questions.answer_open(connection, broker, kinds=_KINDS, most=_QUESTIONS)
+            if answered >= _QUESTIONS:
+                self._bell.set()  # there may be more; the book comes first
         if QuestionKind.SYNC_ORDERS in asked:
             self._done.pop("book", None)
         if self._due("book", 1 if self._is_busy(connection) else _IDLE_BOOK_ROUNDS):
@@ -201,13 +200,7 @@ class Follower(threading.Thread):
             return True
         if orders.filter(status=Status.QUEUED, attempts__isnull=False).exists():
             return True  # it goes again once the book was read
-        day = clock.now() - timedelta(days=1)
-        given_up = reconcile.given_up_since(day).filter(connection=connection)
-        return any(
-            book_day(at) == book_day(clock.now())
-            for at in given_up.values_list("attempts__claimed_at", flat=True)
-            if at is not None
-        )
+        return reconcile.given_up_today().filter(connection=connection).exists()
 
     def _newest_fill(self, connection: BrokerConnection) -> int:
         return Fill.objects.filter(connection=connection).aggregate(n=Max("id"))["n"] or 0

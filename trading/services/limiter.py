@@ -1,5 +1,6 @@
 """Our own rate limit per account, below the broker's, in the database: shared by all workers."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -60,6 +61,12 @@ def take(
             connection=connection, window_start__in=[start for _, start, _ in windows]
         )
     }
+    # The broker's seconds are not ours: what of the second before is less than one ago counts too.
+    second = now.replace(microsecond=0)
+    before = used_in(connection, "second", second - timedelta(seconds=1))
+    used["second", second] = used.get(("second", second), 0) + math.ceil(
+        before * (1 - (now - second).total_seconds())
+    )
     for period, start, limit in windows:
         more = (headroom or {}).get(period, 0)
         if more is not None and used.get((period, start), 0) >= limit + more:
@@ -67,6 +74,12 @@ def take(
     for period, start, _ in windows:
         _count(connection, period, start)
     return True
+
+
+def used_in(connection: BrokerConnection, period: str, start: datetime) -> int:
+    """Requests that were counted in one window."""
+    counts = RateWindow.objects.filter(connection=connection, period=period, window_start=start)
+    return counts.values_list("count", flat=True).first() or 0
 
 
 def exhaust_second(connection: BrokerConnection, now: datetime) -> None:

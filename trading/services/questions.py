@@ -144,14 +144,15 @@ def answer_open(
     connection: BrokerConnection,
     broker: Broker,
     kinds: Collection[QuestionKind] = tuple(QuestionKind),
+    most: int | None = None,
 ) -> int:
-    """Answer the account's open questions of `kinds`; how many were answered.
+    """Answer the account's open questions of `kinds`, at most `most`; how many were answered.
 
     The newest goes first, and what was asked twice is found out once. When the broker does not
     answer at all, the rest is left for the next round.
     """
     answered = _refuse_old(connection, clock.now())
-    for same in _alike(_open(connection).filter(kind__in=kinds)):
+    for same in _alike(_open(connection).filter(kind__in=kinds))[:most]:
         outcome = _find_out(same[0], connection, broker)
         answered += _store(_only(same), outcome)
         if outcome.code in (NOT_REACHED, NO_ANSWER):

@@ -16,7 +16,7 @@ from trading.domain.order import RETRYABLE, WORKING, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import Mode, OrderType, Origin, Product, Validity
 from trading.models import BookEntry, Order, OrderAttempt
-from trading.services import legs, lifecycle
+from trading.services import legs, lifecycle, triggers
 from trading.services.attempts import new_client_order_id
 from trading.services.cancelling import CancelResult as CancelResult
 from trading.services.cancelling import cancel as cancel
@@ -355,6 +355,8 @@ def resolve(order: Order, *, outcome: str, broker_order_id: str, reason: str, ac
                 reason=reason,
                 changes={_id_field(order): broker_order_id.strip(), "error_message": ""},
             )
+            if order.gtt:
+                triggers.remember(order)
             if order.cancel_requested:
                 legs.transition(
                     order, Status.CANCEL_PENDING, actor=actor, reason="cancel asked before"

@@ -6,7 +6,7 @@ only after several complete reads spread over the grace period.
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -20,7 +20,7 @@ from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.off_hours import book_day
-from trading.domain.order import WORKING, Status
+from trading.domain.order import ENDED, WORKING, Status
 from trading.domain.values import Variety
 from trading.models import Order, OrderAttempt
 from trading.services import (
@@ -98,22 +98,18 @@ def _leave_to_person(order: Order, message: str) -> None:
         updates.note(order, message)
 
 
-def find_late_arrivals(connection: BrokerConnection, broker: Broker, book: Book) -> int:
-    """Look once more for orders that were given up in this book day. Returns how many are there."""
-    shift = timedelta(hours=6)
-    day = (clock.now().astimezone(clock.IST) - shift).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    given_up = given_up_since(day + shift).filter(connection=connection).order_by("id")
+def find_late_arrivals(connection: BrokerConnection, broker: Broker) -> int:
+    """Look once more for orders that were given up in this book day. Returns how many are there.
+
+    For brokers whose whole book is at hand; of others every order of the book that is not known
+    yet is looked at, and an order that was given up is found by its tag (external.py).
+    """
+    given_up = given_up_today().filter(connection=connection).order_by("id")
     by_tag = {tag: order for order in given_up for tag in tags_of(order)}
     if not by_tag:
         return 0
-    if broker.capabilities.reports_at_once:
-        found = broker.find_by_tags(list(by_tag))
-    else:
-        found = book.wearing(list(by_tag))
     arrived: dict[int, list[OrderReport]] = {}
-    for report in found:
+    for report in broker.find_by_tags(list(by_tag)):
         order = next(by_tag[tag] for tag in tags_on(report) if tag in by_tag)
         arrived.setdefault(order.pk, []).append(report)
     for order_id, reports in arrived.items():
@@ -122,9 +118,17 @@ def find_late_arrivals(connection: BrokerConnection, broker: Broker, book: Book)
     return len(arrived)
 
 
-def given_up_since(moment: datetime) -> QuerySet[Order]:
-    """FAILED orders of which an attempt was made since `moment`."""
-    return Order.objects.filter(status=Status.FAILED, attempts__claimed_at__gte=moment).distinct()
+def given_up_today() -> QuerySet[Order]:
+    """FAILED orders of which an attempt was made in this day of the broker's book (from 06:00)."""
+    shift = timedelta(hours=6)
+    day = (clock.now().astimezone(clock.IST) - shift).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    return Order.objects.filter(
+        status=Status.FAILED,
+        finished_at__gte=day + shift,
+        attempts__claimed_at__gte=day + shift,
+    ).distinct()
 
 
 def settle_unknown(connection: BrokerConnection, broker: Broker, book: Book) -> int:
@@ -157,7 +161,8 @@ def send_modifications(connection: BrokerConnection, broker: Broker) -> None:
     )
     for order in asked:
         if not policy.is_halted(connection.pk, order.strategy_id):
-            modifications.send(order, broker)
+            with updates.by_itself(order.pk):
+                modifications.send(order, broker)
 
 
 def working_of(connection: BrokerConnection) -> QuerySet[Order]:
@@ -199,15 +204,26 @@ def _note_read(connection: BrokerConnection, book: Book) -> None:
 def take_in(connection: BrokerConnection, broker: Broker, book: Book, memory: Memory) -> None:
     """Bring our orders to what `book` shows: our own first, then what was placed outside."""
     settle_unknown(connection, broker, book)
-    find_late_arrivals(connection, broker, book)
+    if broker.capabilities.reports_at_once:
+        find_late_arrivals(connection, broker)
     follow_working(connection, broker, book)
     if broker.capabilities.sessions:
         triggers.follow(connection.pk, book.reports)
         external.adopt_foreign(connection, book, memory.known)
-        for order_id, report in memory.archive.keep(connection, book).items():
-            with updates.by_itself(order_id):
-                updates.review(order_id, report)
     _note_read(connection, book)
+    if broker.capabilities.sessions:
+        _review_ended(memory.archive.keep(connection, book))
+
+
+def _review_ended(reports: dict[int, OrderReport]) -> None:
+    """Look again at ended orders of which the book tells something else than the row."""
+    rows = Order.objects.filter(pk__in=reports, status__in=ENDED).values_list(
+        "pk", "status", "filled_qty", "average_price"
+    )
+    for pk, status, filled, average in rows:
+        if updates.differs(reports[pk], Status(status), filled, average):
+            with updates.by_itself(pk):
+                updates.review(pk, reports[pk])
 
 
 def reconcile_account(connection: BrokerConnection, memory: Memory | None = None) -> None:

@@ -23,11 +23,23 @@ def process_start(pid: int) -> str:
         return ""
 
 
+def this_place() -> str:
+    """Where process numbers mean what they mean here: the host and its process namespace.
+
+    Two containers may have one host name, and each its own processes.
+    """
+    try:
+        namespace = os.readlink("/proc/self/ns/pid").partition("[")[2].rstrip("]")
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}/{namespace}" if namespace else socket.gethostname()
+
+
 def worker_is_dead(worker_id: str) -> bool:
     """Whether a worker of this host is certainly gone. Other hosts: never certain."""
     host, _, rest = worker_id.partition(":")
     pid, _, started = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit() or not started:
+    if host != this_place() or not pid.isdigit() or not started:
         return False
     if WorkerHeartbeat.objects.filter(worker_id=worker_id, stopped_at__isnull=False).exists():
         return True
@@ -35,9 +47,9 @@ def worker_is_dead(worker_id: str) -> bool:
 
 
 def this_worker_id(suffix: str = "") -> str:
-    """host:pid:start of this process."""
+    """place:pid:start of this process."""
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{process_start(pid)}{suffix}"
+    return f"{this_place()}:{pid}:{process_start(pid)}{suffix}"
 
 
 def recover_lost_leases() -> int:

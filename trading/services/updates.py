@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 BROKER = "broker"
 # Averages are told to the paisa or to many digits: less than this is the same price.
 _PAISA = Decimal("0.01")
+# With market protection the broker shows these as the second of each.
+_PROTECTED = frozenset({(OrderType.MARKET, OrderType.LIMIT), (OrderType.SL_M, OrderType.SL)})
 
 
 def _target(report: OrderReport, filled: int, quantity: int, cancel_asked: bool) -> Status:
@@ -75,12 +77,14 @@ def _changes(order: Order, report: OrderReport) -> dict[str, Any]:
 
 
 def _changed_prices(order: Order, report: OrderReport) -> dict[str, Any]:
-    """Prices that were changed at the broker. A protected MARKET order shows as LIMIT there: the
-    order's own type stays."""
+    """Terms that were changed at the broker. What protection made of an order is no change: its
+    own type stays."""
     order_type = OrderType(order.order_type)
-    if report.order_type is not order_type or report.status.final:
+    if report.status.final or (order_type, report.order_type) in _PROTECTED:
         return {}
     found: dict[str, Any] = {}
+    if report.order_type is not order_type:
+        found["order_type"] = order_type = report.order_type
     if order_type.needs_price and report.price:
         found["price"] = report.price
     if order_type.needs_trigger and report.trigger_price:
@@ -174,6 +178,16 @@ def _may_move(before: Status, target: Status, *, grew: bool) -> bool:
     except IllegalTransition:
         return False
     return True
+
+
+def differs(report: OrderReport, status: Status, filled: int, average: Decimal | None) -> bool:
+    """Whether `report` tells of an ended order something else than its row."""
+    if not report.status.final or report.filled_quantity != filled:
+        return True
+    shown = report.average_price
+    if shown is not None and (average is None or abs(shown - average) >= _PAISA):
+        return True
+    return (report.status is BrokerStatus.COMPLETE) != (status is Status.EXECUTED)
 
 
 def review(order_id: int, report: OrderReport) -> None:

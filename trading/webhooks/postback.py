@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error as DatabaseFault
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -25,8 +26,6 @@ from trading.webhooks.transport import Refusal
 logger = logging.getLogger(__name__)
 
 _ACTOR = "postback"
-# The follower looks anyway; many postbacks at once need one look.
-_QUIET = timedelta(milliseconds=500)
 
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
@@ -70,7 +69,8 @@ def _take(request: HttpRequest, address: str) -> HttpResponse:
         gate.count(address, Junk.WRONG_CHECKSUM, now)
         logger.warning("a postback from %s was refused: %s", address, error)
         return JsonResponse({"status": "rejected", "code": "invalid_postback"}, status=401)
-    _hint(connection)
+    if postback.is_of_today(told, now):
+        _hint(connection)
     return JsonResponse({"status": "ok"})
 
 
@@ -86,11 +86,14 @@ def _owner(told: Postback) -> BrokerConnection:
 
 
 def _hint(connection: BrokerConnection) -> None:
+    """Ask for the book, at most once a round: the follower looks anyway, and whoever has seen a
+    genuine postback can send it again and again."""
+    quiet = timedelta(seconds=settings.ST.RECONCILE_INTERVAL_SECONDS)
     recent = BrokerQuestion.objects.filter(
         connection=connection,
         kind=QuestionKind.SYNC_ORDERS,
         asked_by=_ACTOR,
-        asked_at__gt=clock.now() - _QUIET,
+        asked_at__gt=clock.now() - quiet,
     )
     if not recent.exists():
         questions.ask(connection, QuestionKind.SYNC_ORDERS, actor=_ACTOR)

@@ -88,6 +88,26 @@ def test_a_strange_position_is_named_and_left_out(broker, stub):
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        {"quantity": "6"},
+        {"quantity": 10**13},
+        {"quantity": 10**30},
+        {"average_price": 1e14, "quantity": 10**9},
+        {"multiplier": 0},
+        {"m2m": 1e20},
+        {"tradingsymbol": "A\nB"},
+        {"tradingsymbol": "A" * 129},
+    ],
+)
+def test_a_malformed_position_is_named_and_hides_no_other(broker, stub, odd):
+    positions(stub, position_row(**({"tradingsymbol": "TCS"} | odd)), position_row())
+    assert [one.tradingsymbol for one in broker.positions()] == ["INFY"]
+    [line] = broker.unreadable
+    assert "NSE:" in line
+
+
+@pytest.mark.parametrize(
     "data",
     [
         None,
@@ -126,6 +146,9 @@ def test_holdings_tell_settled_new_and_sold_shares_apart(broker, stub):
     stub.say("GET", "/portfolio/holdings", success([row | {"quantity": None}]))
     with pytest.raises(OutcomeUnknown):
         broker.holdings()
+    stub.say("GET", "/portfolio/holdings", success([row | {"pnl": 1e18}, row]))
+    assert broker.holdings() == [holding]
+    assert "NSE:INFY" in broker.unreadable[0]
 
 
 def wallet(net, debits, enabled=True):
@@ -197,6 +220,13 @@ def test_last_prices_are_asked_together_and_the_unknown_is_absent(broker, stub):
     assert broker.last_prices([]) == {}
 
 
+@pytest.mark.parametrize("odd", [5, {"last_price": "1"}, {"last_price": 1e20}, None])
+def test_an_odd_quote_hides_no_other(broker, stub, odd):
+    tcs = InstrumentKey("NSE", "TCS")
+    stub.say("GET", "/quote/ltp", success({"NSE:TCS": odd, "NSE:INFY": {"last_price": 1}}))
+    assert set(broker.last_prices([INFY, tcs])) == {INFY}
+
+
 def test_many_last_prices_take_several_calls(broker, stub):
     stub.say("GET", "/quote/ltp", success({}))
     broker.last_prices([InstrumentKey("NSE", f"S{number}") for number in range(1001)])
@@ -244,6 +274,7 @@ def test_the_instrument_list_is_streamed_with_exact_numbers(broker, stub):
         Answer(f"{HEADER}\n", content_type="text/csv"),
         Answer("", content_type="text/csv"),
         Answer(b"\xff\xfe\n", content_type="text/csv"),
+        Answer(f"{HEADER}\n" + "x" * 100_000, content_type="text/csv"),
         Answer("<html>", content_type="text/html"),
         success([]),
         failure(503, "NetworkException"),

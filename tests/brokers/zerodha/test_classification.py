@@ -168,7 +168,6 @@ def test_numbers_with_a_point_are_decimals():
         ("application/json", b"[]"),
         ("application/json", b'{"status":"success"}'),
         ("application/json", b'{"status":"success","data":1,"error_type":"X"}'),
-        ("application/json", b'{"status":"success","data":NaN}'),
         ("application/json", b'{"data":1}'),
         ("application/json", b'{"status":"error","message":null,"error_type":null}'),
         ("application/json", b'{"status":"success","da'),
@@ -181,6 +180,24 @@ def test_an_odd_body_is_told_by_its_traces_and_never_quoted(content_type, body):
         data_of(200, content_type, body)
     assert "sha256" in odd.value.message
     assert str(len(body)) in odd.value.message
+
+
+@pytest.mark.parametrize(
+    "odd", [b"NaN", b"-Infinity", b"9" * 5000, b"0." + b"9" * 5000, b"1e999999", b"1E-999999999999"]
+)
+def test_a_number_that_nobody_can_reckon_with_is_null_and_spoils_nothing_else(odd):
+    body = b'{"status":"success","data":[{"price":' + odd + b'},{"price":2.5}]}'
+    assert data_of(200, "application/json", body) == [{"price": None}, {"price": Decimal("2.5")}]
+
+
+@pytest.mark.parametrize("odd", [b"\\ud800", b"\\u0000", b"\\uDFFF", b"\xff", b"\xed\xa0\x80"])
+def test_a_character_that_cannot_be_stored_is_marked_and_spoils_nothing_else(odd):
+    body = b'{"status":"success","data":[{"a":"x' + odd + b'y"},{"a":"\\ud83d\\ude00"}]}'
+    first, second = data_of(200, "application/json", body)
+    assert first["a"][0] + first["a"][-1] == "xy"
+    assert first["a"].encode().isascii() is (odd[:1] == b"\\")
+    assert "\0" not in first["a"]
+    assert second == {"a": "\U0001f600"}
 
 
 def test_an_error_keeps_kites_words_in_one_line():

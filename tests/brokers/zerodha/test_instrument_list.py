@@ -22,6 +22,13 @@ BROKEN = [
     "2,8,M&M,NAME,0,,0,0.05,1.5,EQ,NSE,NSE",
     "2,8,M&M,NAME,0,soon,0,0.05,1,EQ,NSE,NSE",
     "2,8,M&M",
+    "2,8,M\ufffdM,NAME,0,,0,0.05,1,EQ,NSE,NSE",
+    "2,8,M&M,NA\0ME,0,,0,0.05,1,EQ,NSE,NSE",
+    "2,8,M&M,NAME,0,,1e999,0.05,1,EQ,NSE,NSE",
+    "2,8,M&M,NAME,0,,0,1e999,1,EQ,NSE,NSE",
+    "2,8,M&M,NAME,0,,0,0.05,99999999999,EQ,NSE,NSE",
+    "99999999999999999999,8,M&M,NAME,0,,0,0.05,1,EQ,NSE,NSE",
+    "2,8,M&M," + "N" * 200_000 + ",0,,0,0.05,1,EQ,NSE,NSE",
 ]
 
 

@@ -57,6 +57,9 @@ def test_another_secret_and_an_empty_one_verify_nothing(secret):
         body(status=""),
         body(checksum=1),
         body(order_timestamp=None),
+        body(user_id="\ud800"),
+        body(user_id="a\0"),
+        body(status="a" * 65),
     ],
 )
 def test_what_is_no_postback_is_refused(broken):
