@@ -9,6 +9,7 @@ from trading.domain.values import OrderType, Product, Side, Variety
 API_KEY = "appkey1234567890"
 TOKEN = "tokenABCDEFGHIJKLMNOPQRSTUVWXYZ1"
 ORDER_ID = "1953341975595868160"
+OTHER_ID = "1953341975595868161"
 
 
 def an_order(**changes: Any) -> OrderRequest:

@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -98,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.owner.connections += 1
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -156,6 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet."""
+
+
+def book(
+    stub: Stub, *orders: dict[str, Any], trades: Sequence[Any] = (), triggers: Sequence[Any] = ()
+) -> None:
+    """Let the day's book show these rows."""
+    stub.say("GET", "/orders", success(list(orders)))
+    stub.say("GET", "/trades", success(list(trades)))
+    stub.say("GET", "/gtt/triggers", success(list(triggers)))
 
 
 def closed_port() -> int:
