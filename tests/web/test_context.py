@@ -6,7 +6,7 @@ import pytest
 from django.test import RequestFactory
 from django.urls import reverse
 
-from brokers.models import BrokerConnection
+from brokers.models import AccountState, BrokerConnection
 from sigmatrader import clock
 from trading.models import WorkerHeartbeat
 from trading.web import context
@@ -118,3 +118,25 @@ def test_a_page_that_asks_nothing_of_the_desk_reads_nothing(django_assert_num_qu
 )
 def test_the_market_says_when_it_opens_or_closes(moment, text):
     assert market_text(moment) == text
+
+
+def test_a_book_that_stays_dark_is_an_error_on_every_page(db):
+    account = BrokerConnection(
+        name="dark", broker_name="zerodha", kind="SIMULATOR", api_root="http://127.0.0.1:1"
+    )
+    account.access_token = "token"
+    account.token_expires_at = clock.now() + timedelta(hours=3)
+    account.save()
+    WorkerHeartbeat.objects.create(
+        worker_id="w", host="h", pid=1, started_at=clock.now(), beat_at=clock.now()
+    )
+    state = AccountState.objects.create(
+        connection=account, book_failures=2, book_error="503", book_read_at=clock.now()
+    )
+    assert current_desk().broker.word == "Connected"
+    state.book_failures = 3
+    state.save()
+    broker = current_desk().broker
+    assert (broker.word, broker.account_id) == ("Error", account.pk)
+    assert "can't be read since" in broker.detail
+    assert "503" in broker.detail

@@ -16,6 +16,7 @@ from trading.domain.session import Session, session_on
 from trading.domain.values import ExecutionTarget
 from trading.models import Strategy
 from trading.selectors import Account
+from trading.services import market_data
 from trading.services.connections import default_connection
 
 # Long enough before the first exchange opens, and after every session has died.
@@ -46,6 +47,11 @@ class Card:
         expires = self.account.expires_at
         left = (expires - clock.now()) / _LONGEST_SESSION if expires else 0.0
         return round(100 * min(max(left, 0.0), 1.0))
+
+    @property
+    def price_note(self) -> str:
+        """Where the prices come from that paper orders meet."""
+        return market_data.source_note()
 
     @property
     def has_credentials(self) -> bool:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from brokers.models import BrokerConnection, ConnectionKind
+from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from risk import policy
 from risk.policy import CurrentState
 from sigmatrader import clock
@@ -20,9 +20,11 @@ from trading.domain.session import current_session, next_session
 from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
-from trading.templatetags.money import span_text
+from trading.templatetags.money import ist, span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
 
+# One failed read is a hiccup.
+_BOOK_FAILURES = 3
 _MONEY_WORDS = ("LIVE", "SIMULATOR", "PAPER")
 
 
@@ -136,9 +138,33 @@ def _broker(accounts: list[Account], now: datetime) -> Broker:
         return _in_trouble(broken)
     if not first.connected:
         return _in_trouble(first)
+    if dark := _dark_book(accounts):
+        return dark
     # A session that ends says more than paper, which is always there.
     shown = next((one for one in accounts if one.expires_at is not None), first)
     return Broker(shown.connection.name, "Connected", _session_text(shown), shown.expires_at)
+
+
+def _dark_book(accounts: list[Account]) -> Broker | None:
+    """An account whose order book can't be read, although it is logged in."""
+    connected = [one.connection.pk for one in accounts if one.connected]
+    state = (
+        AccountState.objects.filter(connection__in=connected, book_failures__gte=_BOOK_FAILURES)
+        .select_related("connection")
+        .order_by("book_read_at")
+        .first()
+    )
+    if state is None:
+        return None
+    since = f" since {ist(state.book_read_at)}" if state.book_read_at else ""
+    return Broker(
+        state.connection.name,
+        "Error",
+        f"Its order book can't be read{since}: what works there is not followed, and AUTO orders "
+        f"wait. {state.book_error}",
+        None,
+        state.connection_id,
+    )
 
 
 def _in_trouble(account: Account) -> Broker:

@@ -14,7 +14,7 @@ from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading import selectors
 from trading.models import Order
-from trading.services import exits, questions
+from trading.services import exits, market_data, questions
 from trading.services.errors import InvalidChange, ServiceError
 from trading.web.books import Key, books, place_url
 from trading.web.forms import add_service_errors
@@ -27,7 +27,7 @@ from trading.web.views.shared import actor, is_htmx, order_link, told
 def page(request: HttpRequest) -> HttpResponse:
     """Positions, holdings and funds of every account, and what was closed today."""
     today = selectors.day_start(clock.now())
-    context = {"books": books(today)}
+    context = {"books": books(today), "price_note": market_data.source_note()}
     template = "trading/positions.html#live" if is_htmx(request) else "trading/positions.html"
     return render(request, template, context)
 
