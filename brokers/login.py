@@ -14,21 +14,22 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError
 from django.views.decorators.debug import sensitive_variables
 
 from brokers import login_state
-from brokers.errors import BrokerError, NotSent, RateLimited, SessionExpired
+from brokers.errors import BrokerError, NotSent, NotSupported, RateLimited, SessionExpired
 from brokers.login_state import LoginFailed
 from brokers.models import BrokerConnection, BrokerName
 from brokers.registry import api_root_of, other_root_is_allowed
 from brokers.zerodha import session as zerodha
 from brokers.zerodha.client import KiteClient
 from brokers.zerodha.session import KiteSession
+from brokers.zerodha.transport import check_root
 from sigmatrader import clock
 from sigmatrader.conf import KITE_LOGIN_URL
 from sigmatrader.crypto import CryptoError
-from sigmatrader.db import Busy, write_transaction
+from sigmatrader.db import write_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +128,14 @@ def _check_ready(connection: BrokerConnection) -> None:
         raise LoginFailed(f"{name} is a paper account: it needs no login.", "no_login")
     if not connection.enabled:
         raise LoginFailed(f"{name} is switched off: switch it on in the admin.", "switched_off")
+    try:
+        check_root(**_address(connection))
+    except NotSupported as error:
+        raise LoginFailed(
+            f"{name} has an address that no token may go to. {error.message} Add the account anew "
+            "in the admin, without an API root.",
+            "bad_address",
+        ) from None
     if not connection.api_key or not connection.api_secret_encrypted:
         raise LoginFailed(
             f"{name} has no API key or secret: enter both in the admin. They are on your app's "
@@ -186,7 +195,8 @@ def _logged_in(connection: BrokerConnection, request_token: str, actor: str) -> 
     profile = _profile(connection, found)
     try:
         problem = _store(connection, found, profile)
-    except (Busy, DatabaseError):
+    except Exception:
+        # Nobody keeps it, so nobody could end it later.
         _revoke(connection, found.access_token)
         raise
     if problem is not None:
@@ -308,12 +318,12 @@ def _began(found: KiteSession, now: datetime) -> datetime:
 
 def _road(connection: BrokerConnection) -> dict[str, Any]:
     """Where a call goes, and how long it may take."""
+    return {"timeout": settings.ST.BROKER_TIMEOUT_SECONDS, **_address(connection)}
+
+
+def _address(connection: BrokerConnection) -> dict[str, Any]:
     root = api_root_of(connection)
-    return {
-        "root": root,
-        "timeout": settings.ST.BROKER_TIMEOUT_SECONDS,
-        "allow_other_root": other_root_is_allowed(root),
-    }
+    return {"root": root, "allow_other_root": other_root_is_allowed(root)}
 
 
 def _login_page(connection: BrokerConnection) -> str:

@@ -116,14 +116,19 @@ class _Reader:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address is on this machine, as a simulator's is."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
+    """Whether the address is on this machine, as a simulator's is; nothing behind the port."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        parts = urlsplit(url.rstrip("/"))
+        valid = parts.port != 0
     except ValueError:
         return False
+    plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+    return (
+        valid
+        and plain
+        and parts.scheme in ("http", "https")
+        and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    )
 
 
 def _api_root(reader: _Reader) -> str:

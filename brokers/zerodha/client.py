@@ -19,10 +19,10 @@ Form = Mapping[str, str]
 
 _HIDDEN: Final = "***"
 _SHORTEST_SECRET: Final = 6  # Kite's have 16 and more; a shorter word is part of ordinary words
-_CREDENTIAL: Final = re.compile(r"[\x21-\x39\x3b-\x7e]*")  # no blank, no colon
+CREDENTIAL: Final = re.compile(r"[\x21-\x39\x3b-\x7e]*")  # no blank, no colon
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PRICES_A_CALL: Final = 500
-_LIST_SECONDS: Final = 180.0  # the instrument list has ten megabytes, and is stored as it arrives
+_LIST_SECONDS: Final = 120.0  # the instrument list has ten megabytes, and is stored as it arrives
 
 
 def _kite(api_key: str, access_token: str, root: str, timeout: float, road: Road) -> Any:
@@ -60,9 +60,9 @@ class KiteClient:
         allow_other_root: bool = False,
     ) -> None:
         self.root = check_root(root, allow_other_root=allow_other_root)
-        if not api_key or not _CREDENTIAL.fullmatch(api_key):
+        if not api_key or not CREDENTIAL.fullmatch(api_key):
             raise NotSupported("The API key of this account is missing or malformed.")
-        if not _CREDENTIAL.fullmatch(access_token):
+        if not CREDENTIAL.fullmatch(access_token):
             raise SessionExpired("The stored session is malformed: log in again.")
         self._secrets = {api_key, access_token}
         self._lock = threading.Lock()

@@ -23,7 +23,6 @@ from brokers.zerodha.rows import (
     identifier,
     moment_if_readable,
     price,
-    required_number,
     required_text,
     rows_of,
     text,
@@ -243,6 +242,9 @@ def _trade(row: Row) -> Trade:
     number = identifier(row, "trade_id")
     if not number:
         raise BadRow("trade_id is missing")
+    paid = price(row, "average_price")
+    if paid is None:
+        raise BadRow("a trade has no price")
     return Trade(
         trade_id=number,
         order_id=order_id_of(row),
@@ -251,7 +253,7 @@ def _trade(row: Row) -> Trade:
         product=word(row, "product", Product),
         side=word(row, "transaction_type", Side),
         quantity=units(row, "quantity"),
-        price=required_number(row, "average_price"),
+        price=paid,
         at=at,
     )
 

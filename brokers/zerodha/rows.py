@@ -100,7 +100,10 @@ def required_number(row: Row, name: str) -> Decimal:
 
 def price(row: Row, name: str) -> Decimal | None:
     """A price; Kite writes 0 where there is none."""
-    return number(row, name) or None
+    value = number(row, name)
+    if value and value < _FINEST:
+        raise BadRow(f"{name} is out of range")
+    return value or None
 
 
 def quantity(row: Row, name: str) -> int:

@@ -7,8 +7,18 @@ from typing import Final
 from urllib.parse import urlencode
 
 from brokers.errors import OutcomeUnknown, Refused, SessionExpired
-from brokers.zerodha.client import KiteClient
-from brokers.zerodha.rows import IST, BadRow, moment_if_readable, required_text, row_of, text
+from brokers.zerodha.answers import clean
+from brokers.zerodha.client import CREDENTIAL, KiteClient
+from brokers.zerodha.rows import (
+    IST,
+    BadRow,
+    Row,
+    identifier,
+    moment_if_readable,
+    required_text,
+    row_of,
+    text,
+)
 from brokers.zerodha.transport import KITE_ROOT, check_root, is_loopback
 
 LOGIN_PAGE: Final = "https://kite.zerodha.com/connect/login"
@@ -64,13 +74,28 @@ def exchange(
     try:
         row = row_of(client.exchange(token, api_secret), "the session")
         return KiteSession(
-            access_token=required_text(row, "access_token"),
-            user_id=required_text(row, "user_id"),
-            user_name=text(row, "user_name"),
+            access_token=_credential(row, "access_token"),
+            user_id=_user(row),
+            user_name=clean(text(row, "user_name")),
             login_at=moment_if_readable(row, "login_time"),
         )
     except BadRow as error:
         raise OutcomeUnknown(f"Zerodha's answer to the login can't be read: {error}.") from None
+
+
+def _credential(row: Row, name: str) -> str:
+    """A word that fits into a header; not quoted, whatever it is."""
+    value = required_text(row, name)
+    if len(value) > _LONGEST_TOKEN or not CREDENTIAL.fullmatch(value):
+        raise BadRow(f"{name} can't be one")
+    return value
+
+
+def _user(row: Row) -> str:
+    value = identifier(row, "user_id")
+    if not value:
+        raise BadRow("user_id is missing")
+    return value
 
 
 def revoke(

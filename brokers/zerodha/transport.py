@@ -20,9 +20,10 @@ from brokers.zerodha.patience import Patience, PatientAdapter
 KITE_ROOT: Final = "https://api.kite.trade"
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_LARGEST_BODY: Final = 32 * 1024 * 1024
-_LARGEST_LIST: Final = 256 * 1024 * 1024
-_LONGEST_LINE: Final = 16 * 1024
+# A full day's book has some six megabytes, the instrument list ten.
+_LARGEST_BODY: Final = 12 * 1024 * 1024
+_LARGEST_LIST: Final = 64 * 1024 * 1024
+_LONGEST_LINE: Final = 4 * 1024
 _CHUNK: Final = 64 * 1024
 # In timeouts. A whole exchange must end before the lease of the order that it is about.
 _PATIENCE: Final = 2
@@ -30,17 +31,24 @@ _PATIENCE: Final = 2
 
 def is_loopback(root: str) -> bool:
     """Whether `root` is on this machine, as a simulator's is."""
-    return urlsplit(root).hostname in _LOOPBACK
+    try:
+        return urlsplit(root).hostname in _LOOPBACK
+    except ValueError:
+        return False
 
 
 def check_root(root: str, *, allow_other_root: bool = False) -> str:
     """`root` without a trailing slash; raises NotSupported where a token must not go."""
     bare = root.rstrip("/")
-    parts = urlsplit(bare)
+    try:
+        parts = urlsplit(bare)
+        valid = parts.port != 0
+    except ValueError:
+        parts, valid = urlsplit(""), False
     scheme_fits = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(bare))
     known = bare == KITE_ROOT or is_loopback(bare) or allow_other_root
     plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
-    if not (parts.hostname and scheme_fits and known and plain):
+    if not (valid and parts.hostname and scheme_fits and known and plain):
         raise NotSupported(
             f"The API address must be {KITE_ROOT} or a simulator on this machine, "
             "without a path behind the host."

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.test import override_settings
 
@@ -477,3 +478,27 @@ def test_a_slow_broker_holds_two_logins_and_leaves_the_other_threads_alone(
     assert not done.revoked
     assert "other logins" in done.message
     assert not BrokerConnection.objects.get().access_token_encrypted
+
+
+def test_a_session_that_cannot_be_kept_for_whatever_reason_is_ended(account, kite, monkeypatch):
+    found = []
+
+    def store(connection, session, profile):
+        found.append(session.access_token)
+        raise UnicodeEncodeError("utf-8", "x", 0, 1, "no")
+
+    monkeypatch.setattr(login, "_store", store)
+    with pytest.raises(UnicodeEncodeError):
+        login.connect_with_token(account, kite.request_token(), "asha")
+    assert found
+    assert not is_alive(kite, found[0])
+
+
+@pytest.mark.parametrize(
+    "root", ["http://127.0.0.2:9", "http://127.0.0.1/x", "http://[::1", "ftp://127.0.0.1"]
+)
+def test_an_account_with_an_odd_address_can_neither_be_checked_in_nor_logged_in(account, root):
+    account.api_root = root
+    with pytest.raises(ValidationError):
+        account.clean()
+    assert refused(login.begin, account, session_key=SESSION, actor="asha").code == "bad_address"

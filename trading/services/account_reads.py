@@ -15,6 +15,8 @@ from brokers.port import Broker, BrokerPosition, Holding, Margins
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 
+_LONGEST_NUMBER = 30
+
 
 def read_positions(connection: BrokerConnection, broker: Broker) -> int:
     """Replace the account's broker positions; how many there are. Raises BrokerError."""
@@ -85,7 +87,8 @@ def plain_json(value: Any) -> Any:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return format(value, "f")
+        # Written out, a number with an enormous exponent would fill the memory.
+        return format(value, "f") if abs(value.adjusted()) <= _LONGEST_NUMBER else str(value)
     return value
 
 

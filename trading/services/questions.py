@@ -36,7 +36,7 @@ from trading.domain.values import OrderType, Product, Side, Validity, Variety
 from trading.models import Order
 from trading.services import account_reads, instrument_list, reconcile
 from trading.services.attempts import new_client_order_id
-from trading.services.errors import InvalidChange, ServiceError
+from trading.services.errors import Conflict, InvalidChange, ServiceError
 from trading.services.wakeup import wake_workers
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 8.0
 TOO_OLD: Final = timedelta(seconds=60)
 _SHARED_FOR: Final = timedelta(seconds=30)  # an older open question may be answered “too late”
+_MOST_OPEN: Final = 20
 _KEPT: Final = timedelta(days=1)
 _BATCH: Final = 5000
 _FIRST_PAUSE: Final = 0.025
@@ -93,6 +94,10 @@ def ask(
     now = clock.now()
     with write_transaction():
         recent = _open(connection).filter(kind=kind, asked_at__gt=now - _SHARED_FOR)
+        if recent.count() >= _MOST_OPEN:
+            raise Conflict(
+                "The broker is asked too much at once: wait a moment.", code="too_many_questions"
+            )
         same = next((one for one in recent.order_by("-id") if one.params == wanted), None)
         question = same or BrokerQuestion.objects.create(
             connection=connection,

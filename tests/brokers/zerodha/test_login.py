@@ -67,6 +67,12 @@ def test_a_request_token_becomes_a_session(stub):
         (success({**LOGIN, "user_id": None}), OutcomeUnknown),
         (success({"user_id": "AB1234"}), OutcomeUnknown),
         (success({**LOGIN, "login_time": 5}), OutcomeUnknown),
+        (success({**LOGIN, "access_token": "with:colon"}), OutcomeUnknown),
+        (success({**LOGIN, "access_token": "with\r\nnewline"}), OutcomeUnknown),
+        (success({**LOGIN, "access_token": "a" * 257}), OutcomeUnknown),
+        (success({**LOGIN, "access_token": "\ud800"}), OutcomeUnknown),
+        (success({**LOGIN, "user_id": "A" * 65}), OutcomeUnknown),
+        (success({**LOGIN, "user_id": "A\nB"}), OutcomeUnknown),
     ],
 )
 def test_a_login_that_fails_says_so_without_a_secret(stub, answer, expected):
@@ -75,6 +81,15 @@ def test_a_login_that_fails_says_so_without_a_secret(stub, answer, expected):
         session.exchange(REQUEST_TOKEN, API_KEY, SECRET, stub.root, timeout=0.5)
     assert SECRET not in str(error.value)
     assert REQUEST_TOKEN not in str(error.value)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01 00:00:00", "9999-12-31T23:59:59-12:00", "soon"])
+def test_a_login_with_an_odd_time_or_name_is_a_login(stub, time):
+    odd = {"login_time": time, "user_name": "A\ud800\0\nTrader"}
+    stub.say("POST", "/session/token", success(LOGIN | odd))
+    found = session.exchange(REQUEST_TOKEN, API_KEY, SECRET, stub.root, timeout=0.5)
+    assert (found.login_at, found.access_token) == (None, "fresh1234567890")
+    assert found.user_name == "A?? Trader"
 
 
 @pytest.mark.parametrize("token", ["", "with blank", "a" * 257, "semi;colon", "ünicode"])
@@ -126,6 +141,11 @@ def test_a_session_ends_at_six_in_the_morning_of_india(login, ends):
         "https://api.kite.trade?x=1",
         "ftp://127.0.0.1",
         "127.0.0.1:9000",
+        "http://[::1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.2:9",
+        "http://127.0.0.1#@evil.example",
+        "http://evil.example\\@127.0.0.1",
     ],
 )
 def test_a_token_goes_to_zerodha_or_to_this_machine_and_nowhere_else(root):

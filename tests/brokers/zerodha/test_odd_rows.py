@@ -37,6 +37,8 @@ STATELESS = [
     {"filled_quantity": 4, "average_price": 1e20},
     {"price": "1490"},
     {"price": 1e20},
+    {"price": 1e-20},
+    {"price": -1},
     {"status_message": 7},
 ]
 

@@ -1,5 +1,6 @@
 """The queue: what waits for a person, and what was decided a moment ago."""
 
+import threading
 from typing import Any
 
 from django.contrib import messages
@@ -34,6 +35,7 @@ from trading.web.views.shared import (
 
 CANCELLED_SHOWN = 10
 COST_SECONDS = 3.0  # a page without JavaScript waits so long for the broker's word
+_waiting = threading.BoundedSemaphore(2)
 
 
 def _lists(forms: dict[int, EditForm] | None = None) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def cost(request: HttpRequest, order_id: int) -> HttpResponse:
         try:
             asked = ask_cost(order, form.changes, actor=actor(request))
             if not is_htmx(request):
-                asked = questions.wait(asked, COST_SECONDS)
+                asked = _wait_a_moment(asked)
                 messages.info(request, Cost(order, asked, looks=COST_LOOKS).text)
                 return _page(request, {order_id: form})
             return _cost(request, Cost(order, asked))
@@ -149,6 +151,16 @@ def cost(request: HttpRequest, order_id: int) -> HttpResponse:
     if is_htmx(request):
         return _cost(request, Cost(order))
     return _page(request, {order_id: form}, status=422)
+
+
+def _wait_a_moment(asked: BrokerQuestion) -> BrokerQuestion:
+    """For browsers without JavaScript; most of the server's threads must stay free."""
+    if not _waiting.acquire(blocking=False):
+        return asked
+    try:
+        return questions.wait(asked, COST_SECONDS)
+    finally:
+        _waiting.release()
 
 
 def _cost(request: HttpRequest, cost: Cost) -> HttpResponse:
