@@ -74,7 +74,8 @@ _CONTROL: Final = dict.fromkeys((*range(32), 127), " ")
 _LONGEST_NUMBER: Final = 40
 _LARGEST_EXPONENT: Final = 30
 # Escapes of a NUL and of halves of characters: no database stores them.
-_UNSTORABLE: Final = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+_ESCAPED: Final = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+_UNSTORABLE: Final = re.compile("[\\0\\ud800-\\udfff]")
 
 
 def classify(call: Call, status: int, error_type: str, message: str) -> BrokerError:
@@ -171,7 +172,7 @@ def _parsed(body: bytes) -> Any:
     parsed = json.loads(
         written, parse_float=_decimal, parse_int=_integer, parse_constant=lambda _: None
     )
-    return _storable(parsed) if _UNSTORABLE.search(written) else parsed
+    return _storable(parsed) if _ESCAPED.search(written) else parsed
 
 
 def _decimal(written: str) -> Decimal | None:
@@ -191,7 +192,7 @@ def _storable(value: Any) -> Any:
     if isinstance(value, list):
         return [_storable(one) for one in value]
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\0", "?")
+        return _UNSTORABLE.sub("\ufffd", value)
     return value
 
 

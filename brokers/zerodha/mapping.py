@@ -22,6 +22,7 @@ from brokers.zerodha.rows import (
     UnknownWord,
     identifier,
     moment_if_readable,
+    number,
     price,
     required_text,
     rows_of,
@@ -333,7 +334,7 @@ def change_form(
     form = {
         "order_type": str(kind),
         "quantity": str(asked),
-        **_prices(kind, limit, trigger, price(row, "market_protection")),
+        **_prices(kind, limit, trigger, number(row, "market_protection") or None),
     }
     return form | ({"validity": str(validity)} if validity else {})
 

@@ -89,7 +89,7 @@ def test_a_login_with_an_odd_time_or_name_is_a_login(stub, time):
     stub.say("POST", "/session/token", success(LOGIN | odd))
     found = session.exchange(REQUEST_TOKEN, API_KEY, SECRET, stub.root, timeout=0.5)
     assert (found.login_at, found.access_token) == (None, "fresh1234567890")
-    assert found.user_name == "A?? Trader"
+    assert found.user_name == "A\ufffd\ufffd Trader"
 
 
 @pytest.mark.parametrize("token", ["", "with blank", "a" * 257, "semi;colon", "ünicode"])
