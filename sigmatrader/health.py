@@ -1,6 +1,7 @@
 """Whether the process lives, and whether the system is fit to trade."""
 
 import shutil
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,9 @@ from django.views.decorators.http import require_safe
 from sigmatrader import clock
 
 WORKER_STALE_SECONDS = 15
+_BOOK_STALE_SECONDS = 60
+_BOOK_ROUNDS = 20
+_EVER = datetime.min.replace(tzinfo=UTC)
 _MIN_FREE_BYTES = 200 * 1024 * 1024
 
 
@@ -50,12 +54,27 @@ def _accounts() -> tuple[bool, str]:
     from brokers.accounts import session_of
     from brokers.models import BrokerConnection
 
-    problems = [
-        f"{account.name}: {session_of(account).error}"
-        for account in BrokerConnection.objects.filter(enabled=True)
-        if not session_of(account).connected
-    ]
-    return not problems, "; ".join(problems) or "connected"
+    accounts = list(BrokerConnection.objects.filter(enabled=True))
+    away = sum(not session_of(account).connected for account in accounts)
+    # Anybody may read this: which account it is stands on the settings page.
+    return not away, f"{away} of {len(accounts)} not connected" if away else "connected"
+
+
+def _order_books() -> tuple[bool, str]:
+    """A broker that is logged in and whose book nobody has read lately is not followed."""
+    from brokers.accounts import login_of
+    from brokers.models import BrokerConnection
+    from brokers.registry import capabilities_of
+
+    limit = max(_BOOK_STALE_SECONDS, _BOOK_ROUNDS * settings.ST.RECONCILE_INTERVAL_SECONDS)
+    dark = 0
+    for account in BrokerConnection.objects.filter(enabled=True).select_related("state"):
+        if not capabilities_of(account).sessions or not login_of(account).connected:
+            continue
+        state = getattr(account, "state", None)
+        begun = max(at for at in (state and state.book_read_at, account.logged_in_at, _EVER) if at)
+        dark += (clock.now() - begun).total_seconds() > limit
+    return not dark, f"{dark} not read lately" if dark else "followed"
 
 
 def _calendar() -> tuple[bool, str]:
@@ -79,6 +98,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         ("database", _database),
         ("worker", _worker),
         ("broker_session", _accounts),
+        ("order_book", _order_books),
         ("calendar", _calendar),
         ("disk", _disk),
     ):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
+from brokers.models import AccountState, BrokerConnection
 from sigmatrader import checks, clock, crypto, logs
 from sigmatrader.conf import SigmaTraderSettings
 from sigmatrader.middleware import client_address
@@ -142,3 +143,20 @@ def test_production_is_strict(settings: Any) -> None:
         "sigmatrader.E011",
         "sigmatrader.E012",
     }
+
+
+def test_a_book_that_nobody_reads_makes_the_system_unready(client, db) -> None:
+    account = BrokerConnection(
+        name="dark", broker_name="zerodha", kind="SIMULATOR", api_root="http://127.0.0.1:1"
+    )
+    account.access_token = "token"
+    account.token_expires_at = clock.now() + timedelta(hours=3)
+    account.logged_in_at = clock.now() - timedelta(hours=1)
+    account.save()
+    state = AccountState.objects.create(connection=account, book_read_at=clock.now())
+    assert client.get("/health/ready").json()["checks"]["order_book"]["ok"]
+    state.book_read_at = clock.now() - timedelta(minutes=5)
+    state.save()
+    checks = client.get("/health/ready").json()["checks"]
+    assert not checks["order_book"]["ok"]
+    assert "dark" not in str(checks)
