@@ -39,6 +39,7 @@ def test_ready_names_every_check_and_follows_the_worker(client: Client) -> None:
         "database",
         "worker",
         "broker_session",
+        "order_book",
         "calendar",
         "disk",
     }
