@@ -5,6 +5,7 @@ from typing import cast
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required, permission_required
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -38,6 +39,7 @@ def _chosen(request: HttpRequest) -> BrokerConnection | None:
 
 
 @require_http_methods(["GET", "POST"])
+@permission_required("brokers.change_brokerconnection", raise_exception=True)
 def begin_login(request: HttpRequest) -> HttpResponse:
     """To Zerodha's login page. Changes nothing but that a login has begun."""
     connection = _chosen(request)
@@ -72,6 +74,8 @@ def _came_back(request: HttpRequest) -> HttpResponse:
             "SigmaTrader. Log in here, then begin the login to Zerodha anew.",
         )
         return redirect(f"{reverse('login')}?{urlencode({'next': reverse('settings')})}")
+    if not request.user.has_perm("brokers.change_brokerconnection"):
+        raise PermissionDenied
     try:
         connection = login.finish(
             state=request.GET.get("state", ""),
@@ -96,6 +100,7 @@ def _welcome(connection: BrokerConnection) -> str:
 
 
 @require_POST
+@permission_required("brokers.change_brokerconnection", raise_exception=True)
 @sensitive_post_parameters("request_token")
 @sensitive_variables()
 def connect(request: HttpRequest) -> HttpResponse:
@@ -115,6 +120,7 @@ def connect(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@permission_required("brokers.change_brokerconnection", raise_exception=True)
 def disconnect(request: HttpRequest) -> HttpResponse:
     """End the session, here and at Zerodha."""
     connection = _chosen(request)

@@ -12,7 +12,7 @@ from brokers.accounts import ensure_paper_account
 
 @pytest.fixture
 def user(db):
-    return get_user_model().objects.create_user("asha", password="a long enough one")
+    return get_user_model().objects.create_superuser("asha", password="a long enough one")
 
 
 @pytest.fixture

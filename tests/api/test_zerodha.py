@@ -178,3 +178,19 @@ def test_every_call_needs_a_user_and_its_method(client, api, method, path):
     assert getattr(client, method)(f"/api/zerodha/{path}/").status_code == 401
     other = api.get if method == "post" else api.post
     assert other(f"zerodha/{path}/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "login-url"), ("post", "connect"), ("post", "disconnect")],
+)
+def test_a_login_without_the_permission_manages_no_account(
+    client, django_user_model, method: str, path: str
+) -> None:
+    client.force_login(django_user_model.objects.create_user("ravi"))
+    answer = getattr(client, method)(f"/api/zerodha/{path}/", content_type="application/json")
+    assert answer.status_code == 403
+    assert client.get("/brokers/zerodha/login/").status_code == 403
+    assert client.post("/brokers/zerodha/disconnect/").status_code == 403
+    assert client.post("/brokers/zerodha/connect/").status_code == 403
+    assert client.get("/brokers/zerodha/callback/?state=x").status_code == 403

@@ -11,10 +11,12 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import BasePagination
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 
 from sigmatrader.db import Busy, write_transaction
 from trading.api import idempotency
@@ -34,6 +36,15 @@ class _AlreadyAnswered(Exception):
     def __init__(self, answer: FirstAnswer) -> None:
         super().__init__("answered before")
         self.answer = answer
+
+
+class MayManageAccounts(BasePermission):
+    """Whoever may change connections in the admin may log them in and out."""
+
+    message = "Your login may not manage accounts: an administrator can allow it in the admin."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user.has_perm("brokers.change_brokerconnection"))
 
 
 class ApiView(GenericAPIView[Any]):

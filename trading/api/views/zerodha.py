@@ -6,6 +6,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,7 +14,7 @@ from brokers import login
 from brokers.accounts import session_of
 from brokers.login_state import LoginFailed
 from brokers.models import BrokerConnection
-from trading.api.base import ApiView
+from trading.api.base import ApiView, MayManageAccounts
 from trading.api.connections import CONNECTION, chosen_connection
 from trading.api.errors import ApiError
 from trading.api.filters import IDEMPOTENCY_KEY
@@ -51,6 +52,7 @@ def _session(connection: BrokerConnection) -> dict[str, Any]:
 
 
 class LoginUrl(ApiView):
+    permission_classes = (IsAuthenticated, MayManageAccounts)
     serializer_class = LoginUrlSerializer
 
     @extend_schema(
@@ -72,6 +74,7 @@ class LoginUrl(ApiView):
 
 
 class Connect(ApiView):
+    permission_classes = (IsAuthenticated, MayManageAccounts)
     serializer_class = RequestTokenSerializer
 
     @extend_schema(
@@ -109,6 +112,7 @@ class Status(ApiView):
 
 
 class Disconnect(ApiView):
+    permission_classes = (IsAuthenticated, MayManageAccounts)
     serializer_class = DisconnectedSerializer
 
     @extend_schema(
