@@ -73,3 +73,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         default.setdefault("TEST", {})["NAME"] = str(_DATA_DIR / "test.sqlite3")
     else:
         default["OPTIONS"]["pool"]["max_size"] = 64
+
+
+@pytest.fixture
+def contract_rules(db: None) -> None:
+    """The rules that come with an installation: a test that empties the tables takes them along."""
+    from importlib import import_module
+
+    from django.apps import apps
+
+    import_module("trading.migrations.0003_contract_rules").seed(apps, None)

@@ -161,7 +161,7 @@ def test_a_day_order_ends_at_the_next_midnight_in_india():
 def test_with_market_hours_kept_a_day_order_ends_with_the_session():
     morning = datetime(2026, 11, 16, 10, tzinfo=IST)
     assert day_ends("NSE", morning, True) == datetime(2026, 11, 16, 15, 30, tzinfo=IST)
-    assert day_ends("MCX", morning, True) == datetime(2026, 11, 16, 23, 30, tzinfo=IST)
+    assert day_ends("MCX", morning, True) == datetime(2026, 11, 16, 23, 55, tzinfo=IST)
 
 
 def test_market_hours_count_only_when_they_are_kept():

@@ -10,7 +10,11 @@ from tests.factories import BrokerConnectionFactory, make_order
 from trading.models import ContractRule, Instrument
 from trading.services.contract import neighbours, problems
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("contract_rules"),
+]
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 

@@ -20,7 +20,11 @@ from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("contract_rules"),
+]
 
 
 @pytest.fixture

@@ -12,7 +12,11 @@ from trading.domain.symbols import search_key
 from trading.models import ContractRule, Instrument, Strategy, SymbolOverride
 from trading.services.instruments import listed, resolve
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("contract_rules"),
+]
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)  # Monday, 10:00 IST
 NOV, DEC, JAN = date(2026, 11, 24), date(2026, 12, 29), date(2027, 1, 26)

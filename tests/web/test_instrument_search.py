@@ -14,7 +14,11 @@ from trading.domain.symbols import search_key
 from trading.models import ContractRule, Instrument, InstrumentLoad, SymbolOverride
 from trading.services.instrument_search import search
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("contract_rules"),
+]
 
 OPTION = re.compile(r'<option value="([^"]*)">([^<]*)</option>')
 

@@ -12,7 +12,11 @@ from trading.domain.session import trading_day
 from trading.domain.symbols import search_key
 from trading.models import Instrument, InstrumentLoad, Order, SymbolOverride
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("contract_rules"),
+]
 
 EXPIRY = date(2099, 12, 29)
 
