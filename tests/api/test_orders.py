@@ -51,7 +51,7 @@ def test_an_order_has_the_documented_fields(api):
 def test_the_brokers_id_has_both_names(api):
     order = make_ended(Status.SENT)
     body = api.get(f"orders/{order.pk}/").json()
-    assert body["broker_order_id"] == body["zerodha_order_id"] == "B1"
+    assert body["broker_order_id"] == body["zerodha_order_id"] == f"B{order.pk}"
 
 
 def test_a_waiting_order_shows_what_risk_would_decide_now(api):
