@@ -28,7 +28,7 @@ from trading.models import Order, OrderAttempt
 from trading.services import legs, lifecycle, limiter
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
-from trading.services.exposure import decide, held_quantities, position_key
+from trading.services.exposure import decide, held_for
 from trading.services.routing import route_of, time_to_live
 
 _CANDIDATES = 20
@@ -175,7 +175,7 @@ def _in_the_way(order: Order, account: BrokerConnection, decision: Decision) -> 
     Nothing is wrong with such an exit, so a person decides. Empty for every other denial.
     """
     denials = {check.code for check in decision.checks if check.verdict == "DENY"}
-    held = held_quantities(account).get(position_key(order), 0)
+    held = held_for(order, account)
     open_here = held > 0 if order.side == Side.SELL else held < 0
     if denials != {Code.REDUCE_ONLY} or not open_here:
         return ""

@@ -33,9 +33,10 @@ def _position_key(exchange: str, symbol: str, product: str) -> str:
     return f"{exchange}:{symbol}|{product}"
 
 
-def position_key(order: Order) -> str:
-    """The position that `order` changes, as `held_quantities` names it."""
-    return _position_key(order.exchange, order.tradingsymbol, order.product)
+def held_for(order: Order, connection: BrokerConnection) -> int:
+    """The signed quantity that `order` could close or add to; for delivery with the holdings."""
+    key = _position_key(order.exchange, order.tradingsymbol, order.product)
+    return held_quantities(connection).get(key, 0) + _holding(order, connection, clock.now())
 
 
 def intent_of(order: Order) -> Intent:
