@@ -83,3 +83,16 @@ def contract_rules(db: None) -> None:
     from django.apps import apps
 
     import_module("trading.migrations.0003_contract_rules").seed(apps, None)
+
+
+_SLOW = ("faults", "acceptance", "browser")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that start processes and browsers go first, whatever the random order was."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, name in enumerate(_SLOW) if name in item.path.parts), 9)
+
+    items.sort(key=rank)

@@ -69,6 +69,9 @@ def server(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
             with secured:
                 secured.recv(65536)
                 talk(secured, stopped)
+                # A close with something unread would reset the connection under the answer.
+                while secured.recv(65536):
+                    continue
 
     def accept() -> None:
         with suppress(OSError):
