@@ -123,11 +123,14 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return False
     plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+    host = f"[{parts.hostname}]" if parts.hostname == "::1" else str(parts.hostname)
     return (
         valid
         and plain
         and parts.scheme in ("http", "https")
         and parts.hostname in ("127.0.0.1", "::1", "localhost")
+        # Nothing but the name and the port: what is read here is what is asked there.
+        and parts.netloc.lower() == (f"{host}:{parts.port}" if parts.port else host)
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from brokers.simulator import control, misbehaviour, pages, routes
 from brokers.simulator.errors import KiteError
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 
 MAX_BODY = 4 * 1024 * 1024
 IDLE_SECONDS = 120
+
+
+_OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _host_of(header: str) -> str:
+    """The name in a Host header, without its port; empty when it can't be read."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class KiteHandler(BaseHTTPRequestHandler):
@@ -52,6 +64,10 @@ class KiteHandler(BaseHTTPRequestHandler):
 
     def serve(self) -> None:
         """Answer one request of any method."""
+        # A page of the web whose name points here must not drive the simulator.
+        if _host_of(self.headers.get("Host", "localhost")) not in _OWN_NAMES:
+            self.send_error(403, "Ask for 127.0.0.1 or localhost.")
+            return
         request = Request(
             self.command,
             self.path,

@@ -174,3 +174,11 @@ def test_accounts_and_strategies_stand_with_links_to_edit(strategies, live_accou
     assert reverse("admin:trading_strategy_change", args=[strategies.own.pk]) in page
     assert reverse("admin:brokers_brokerconnection_change", args=[live_account.pk]) in page
     assert 'class="money money-live">LIVE<' in page
+
+
+def test_a_login_without_the_permission_sees_and_changes_no_secret(
+    client, django_user_model
+) -> None:
+    client.force_login(django_user_model.objects.create_user("ravi"))
+    assert client.post(reverse("show_secret")).status_code == 403
+    assert client.post(reverse("rotate_secret")).status_code == 403

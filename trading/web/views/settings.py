@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_variables
@@ -53,6 +54,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("trading.change_webhooksecret", raise_exception=True)
 @sensitive_variables("secret")
 def show_secret(request: HttpRequest) -> HttpResponse:
     """The page with the secret in clear, in the message and in the command line."""
@@ -82,6 +84,7 @@ def _current(request: HttpRequest) -> str | None:
 
 
 @require_POST
+@permission_required("trading.change_webhooksecret", raise_exception=True)
 def rotate_secret(request: HttpRequest) -> HttpResponse:
     """A new common secret; the one before stays valid for the grace chosen."""
     form = RotateForm(request.POST)
