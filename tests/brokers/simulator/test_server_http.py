@@ -181,7 +181,7 @@ def test_an_address_in_use_is_an_error(sim):
 @pytest.mark.parametrize("name", ["evil.example", "evil.example:8110", "127.0.0.1.evil.example:1"])
 def test_only_this_machines_names_are_answered(name: str) -> None:
     with kite.simulator() as running:
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+        connection = http.client.HTTPConnection(urlsplit(running.root).netloc, timeout=5)
         connection.request("POST", "/_sim/login", "{}", {"Host": name})
         assert connection.getresponse().status == 403
         connection.close()
