@@ -5,17 +5,12 @@ Only what is left when every tag, trigger and id of ours has been tried is someb
 
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError
-
-from brokers.errors import BrokerError
 from brokers.models import BrokerConnection
 from brokers.port import BrokerStatus, OrderReport
 from sigmatrader import clock
-from sigmatrader.db import Busy, write_transaction
+from sigmatrader.db import write_transaction
 from trading.domain.order import AT_BROKER, WORKING, Status
 from trading.domain.signal import CLIENT_ORDER_ID, ID_LENGTH
 from trading.domain.values import Mode, Origin, Validity, Variety
@@ -61,23 +56,12 @@ def adopt_foreign(connection: BrokerConnection, book: Book, known: set[str]) -> 
             known.add(str(report.order_id))
             continue
         settled = False
-        with by_itself_or_logged(report):
+        with updates.guarded(f"the broker's order {report.order_id}"):
             settled = _look_at(connection, report, wearers, in_doubt, book)
         if settled:
             known.add(str(report.order_id))
             adopted += 1
     return adopted
-
-
-@contextmanager
-def by_itself_or_logged(report: OrderReport) -> Iterator[None]:
-    """One order that can't be taken in must not keep the others from being followed."""
-    try:
-        yield
-    except (BrokerError, OperationalError, InterfaceError, Busy):
-        raise
-    except Exception:
-        logger.exception("ALARM: the broker's order %s can't be taken in", report.order_id)
 
 
 def _look_at(

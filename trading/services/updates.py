@@ -1,8 +1,8 @@
 """What the broker reports of our orders, applied once, in whatever order it arrives."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -283,17 +283,30 @@ def note(order: Order, message: str) -> None:
 
 
 @contextmanager
-def by_itself(order_id: int) -> Iterator[None]:
-    """What goes wrong with one order is said of that order; the rest of the account is followed."""
+def guarded(what: str, tell: Callable[[Exception], None] | None = None) -> Iterator[None]:
+    """What goes wrong with one order is said, and the rest of the account is followed.
+
+    A broker or database that does not answer concerns all of it, and is raised. `tell`: whom else.
+    """
     try:
         yield
     except (BrokerError, OperationalError, InterfaceError, Busy):
         raise
     except Conflict:
-        logger.info("order %s moved on meanwhile", order_id)
+        logger.info("%s moved on meanwhile", what)
     except Exception as error:
-        logger.exception("ALARM: order %s can't be followed", order_id)
+        logger.exception("ALARM: %s can't be followed", what)
+        if tell is not None:
+            tell(error)
+
+
+def by_itself(order_id: int) -> AbstractContextManager[None]:
+    """`guarded` for an order of ours, which then says so itself."""
+
+    def tell(error: Exception) -> None:
         note(
             Order.objects.get(pk=order_id),
             f"This order can't be followed ({type(error).__name__}): look at it in Kite.",
         )
+
+    return guarded(f"order {order_id}", tell)
