@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, time
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
 
-from risk.engine.limits import Limits
+from risk.engine.limits import Limits, Window, fresh_limits
 from risk.engine.snapshot import ScopeState
 from risk.models import RiskSettings, TradingState, TradingStateChange
 from sigmatrader import clock
@@ -34,27 +34,48 @@ class CurrentState:
 
 
 def limits_for(strategy_id: int | None, strategy_name: str) -> list[Limits]:
-    """The limits that apply to an order of that strategy (None: of no strategy), GLOBAL first."""
+    """The limits that apply to an order of that strategy (None: of no strategy), GLOBAL first.
+
+    Where nobody has made GLOBAL settings, those of a new installation hold.
+    """
     mine = Q(scope=RiskScope.GLOBAL)
     if strategy_id is not None:
         mine |= Q(scope=RiskScope.STRATEGY, strategy_id=strategy_id)
     rows = RiskSettings.objects.filter(mine).order_by("scope")
-    return [_limits(row, strategy_name) for row in rows]
+    found = [limits_of(row, strategy_name) for row in rows]
+    if not any(limits.scope is RiskScope.GLOBAL for limits in found):
+        found.insert(0, fresh_limits())
+    return found
 
 
-def _limits(row: RiskSettings, strategy_name: str) -> Limits:
+_SAME_NAME = frozenset(field.name for field in fields(Limits)) - {
+    "scope",
+    "label",
+    "clamp_mode",
+    "symbol_whitelist",
+    "symbol_blacklist",
+    "no_trade_windows",
+}
+
+
+def limits_of(row: RiskSettings, strategy_name: str) -> Limits:
+    """One row of settings as the engine reads it."""
     scope = RiskScope(row.scope)
     return Limits(
         scope=scope,
         label="GLOBAL" if scope is RiskScope.GLOBAL else f"STRATEGY({strategy_name})",
-        allow_short_selling=row.allow_short_selling,
-        max_quantity_per_order=row.max_quantity_per_order,
-        max_order_value=row.max_order_value,
-        max_daily_loss=row.max_daily_loss,
-        max_open_positions=row.max_open_positions,
         clamp_mode=ClampMode(row.clamp_mode),
         symbol_whitelist=tuple(row.symbol_whitelist),
         symbol_blacklist=tuple(row.symbol_blacklist),
+        no_trade_windows=tuple(
+            Window(
+                time.fromisoformat(one["start"]),
+                time.fromisoformat(one["end"]),
+                tuple(one.get("days") or ()),
+            )
+            for one in row.no_trade_windows
+        ),
+        **{name: getattr(row, name) for name in _SAME_NAME},
     )
 
 

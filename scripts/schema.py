@@ -24,6 +24,7 @@ _TYPES = {
     "PositiveIntegerField": "integer ≥ 0",
     "PositiveSmallIntegerField": "smallint ≥ 0",
     "TextField": "text",
+    "TimeField": "time of day",
 }
 _COMPARISONS = {"exact": "=", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
 

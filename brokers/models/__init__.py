@@ -17,7 +17,7 @@ from brokers.models.paper import (
     PaperPosition,
     PaperTrade,
 )
-from brokers.models.prices import PriceSource, PriceTick
+from brokers.models.prices import PriceBand, PriceSource, PriceTick
 
 __all__ = [
     "LIVE_STATUSES",
@@ -34,6 +34,7 @@ __all__ = [
     "PaperOrder",
     "PaperPosition",
     "PaperTrade",
+    "PriceBand",
     "PriceSource",
     "PriceTick",
     "QuestionKind",

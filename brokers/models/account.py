@@ -35,6 +35,10 @@ class AccountState(models.Model):
     has_market_data = models.BooleanField(
         null=True, help_text="Whether the plan gives live prices. Empty: not known yet."
     )
+    clock_skew = ScaledDecimalField(
+        null=True, blank=True, help_text="Seconds: our clock less the broker's, as last seen."
+    )
+    clock_skew_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "account_states"

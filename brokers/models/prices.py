@@ -38,3 +38,26 @@ class PriceTick(models.Model):
 
     def __str__(self) -> str:
         return f"{self.exchange}:{self.tradingsymbol} {self.price}"
+
+
+class PriceBand(models.Model):
+    """The day's circuit of an instrument, as a broker with market data last told it."""
+
+    exchange = models.CharField(max_length=64)
+    tradingsymbol = models.CharField(max_length=128)
+    lower = ScaledDecimalField()
+    upper = ScaledDecimalField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "price_bands"
+        constraints = [
+            models.UniqueConstraint(fields=["exchange", "tradingsymbol"], name="price_bands_once"),
+            models.CheckConstraint(
+                condition=Q(lower__gt=0) & Q(upper__gte=models.F("lower")),
+                name="price_bands_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.exchange}:{self.tradingsymbol} {self.lower} to {self.upper}"

@@ -80,3 +80,147 @@ class Code(StrEnum):
         "UNRESOLVED_UNKNOWN",
         "An earlier order on the same instrument has an unknown outcome.",
     )
+    MAX_DAILY_LOSS = (
+        "MAX_DAILY_LOSS",
+        "The day's loss, realised and unrealised, has reached its limit, or is not known.",
+    )
+    MIS_CUTOFF = (
+        "MIS_CUTOFF",
+        "A fresh intraday order too close to the hour at which the broker squares off.",
+    )
+    NO_NEW_ENTRIES = (
+        "NO_NEW_ENTRIES",
+        "The hour from which no new entries of this product are wanted has come.",
+    )
+    UNKNOWN_INSTRUMENT = (
+        "UNKNOWN_INSTRUMENT",
+        "The instrument is not in the day's list.",
+    )
+    EXPIRED_INSTRUMENT = (
+        "EXPIRED_INSTRUMENT",
+        "The contract has expired.",
+    )
+    INDEX_NOT_TRADABLE = (
+        "INDEX_NOT_TRADABLE",
+        "An index can't be traded, only its futures and options.",
+    )
+    LOT_SIZE = (
+        "LOT_SIZE",
+        "The quantity is not a whole number of lots.",
+    )
+    TICK_SIZE = (
+        "TICK_SIZE",
+        "A price is not a multiple of the instrument's tick.",
+    )
+    FREEZE_QUANTITY = (
+        "FREEZE_QUANTITY",
+        "The quantity is over what the exchange takes in one order.",
+    )
+    ORDER_TYPE_POLICY = (
+        "ORDER_TYPE_POLICY",
+        "The order type is not taken in this segment, or its trigger makes no sense.",
+    )
+    PRICE_COLLAR = (
+        "PRICE_COLLAR",
+        "The price is too far from the last price, or outside the day's circuit.",
+    )
+    DUPLICATE_ORDER = (
+        "DUPLICATE_ORDER",
+        "The same order of the same strategy was made a moment ago.",
+    )
+    MAX_POSITION_QUANTITY = (
+        "MAX_POSITION_QUANTITY",
+        "The position would have more units than the limit.",
+    )
+    MAX_POSITION_VALUE = (
+        "MAX_POSITION_VALUE",
+        "The position would be worth more than the limit.",
+    )
+    MAX_GROSS_EXPOSURE = (
+        "MAX_GROSS_EXPOSURE",
+        "All positions together, long and short, would be worth more than the limit.",
+    )
+    MAX_NET_EXPOSURE = (
+        "MAX_NET_EXPOSURE",
+        "Long less short would be worth more than the limit, either way.",
+    )
+    MAX_WORKING_ORDERS = (
+        "MAX_WORKING_ORDERS",
+        "More orders would work at once, or be worth more, than the limit.",
+    )
+    INSUFFICIENT_MARGIN = (
+        "INSUFFICIENT_MARGIN",
+        "The broker asks for more margin than is free, or has not said how much.",
+    )
+    MAX_ORDERS_PER_DAY = (
+        "MAX_ORDERS_PER_DAY",
+        "The day's orders have reached their limit.",
+    )
+    MAX_TRADES_PER_DAY = (
+        "MAX_TRADES_PER_DAY",
+        "The day's trades have reached their limit.",
+    )
+    CONSECUTIVE_LOSSES = (
+        "CONSECUTIVE_LOSSES",
+        "So many trades in a row have lost that no new one is opened.",
+    )
+    SELF_MATCH = (
+        "SELF_MATCH",
+        "An own working order on the other side could trade with this one.",
+    )
+    STRATEGY_BUDGET = (
+        "STRATEGY_BUDGET",
+        "The strategy would have more capital in use than its budget.",
+    )
+    NAKED_OPTION_SELL = (
+        "NAKED_OPTION_SELL",
+        "Writing an option that is not held, without leave to do so.",
+    )
+    ORDER_RATE = (
+        "ORDER_RATE",
+        "The account's own limit of orders for the day is used up.",
+    )
+    PYRAMIDING = (
+        "PYRAMIDING",
+        "The position has as many entries as its strategy may make.",
+    )
+    COOL_DOWN = (
+        "COOL_DOWN",
+        "The strategy's last trade on this instrument ended too short a while ago.",
+    )
+    NO_TRADE_WINDOW = (
+        "NO_TRADE_WINDOW",
+        "The strategy wants no entries at this hour.",
+    )
+    STALE_REFERENCE = (
+        "STALE_REFERENCE",
+        "No price of the market that is fresh enough to judge by.",
+    )
+    STALE_ALERT = (
+        "STALE_ALERT",
+        "The price has moved too far since the alert.",
+    )
+    APPROVAL_THRESHOLD = (
+        "APPROVAL_THRESHOLD",
+        "An AUTO order worth so much that a person wants to see it.",
+    )
+    REPEATED_EXECUTION = (
+        "REPEATED_EXECUTION",
+        "A strategy that sent too many orders by itself in a short time.",
+    )
+    CIRCUIT_BREAKER = (
+        "CIRCUIT_BREAKER",
+        "The account's AUTO orders are stopped after refusals or unknown outcomes.",
+    )
+    RECONCILIATION_GATE = (
+        "RECONCILIATION_GATE",
+        "What the broker shows of this instrument differs, or was not read lately.",
+    )
+    CLOCK_SKEW = (
+        "CLOCK_SKEW",
+        "This machine's clock differs from the broker's.",
+    )
+    CALENDAR_ENDS = (
+        "CALENDAR_ENDS",
+        "The market calendar does not reach this day.",
+    )

@@ -114,11 +114,15 @@ class TriggerStatus(StrEnum):
 
 
 class SizingMode(StrEnum):
-    """ALERT: the alert's quantity. FIXED: so many units. VALUE: so many rupees."""
+    """ALERT: the alert's quantity. FIXED: so many units. VALUE: so many rupees.
+
+    RISK: so many rupees lost if the alert's stop is hit.
+    """
 
     ALERT = "ALERT"
     FIXED = "FIXED"
     VALUE = "VALUE"
+    RISK = "RISK"
 
 
 class RiskScope(StrEnum):

@@ -3,7 +3,7 @@
 from trading.models.alert import Alert, IntakeCounter
 from trading.models.idempotency import IdempotentRequest
 from trading.models.instrument import ContractRule, Instrument, InstrumentLoad, SymbolOverride
-from trading.models.order import Fill, Order, OrderAttempt, OrderEvent
+from trading.models.order import Fill, Order, OrderAttempt, OrderEvent, OrderMargin
 from trading.models.position import ClosedTrade, Position
 from trading.models.strategy import Strategy, WebhookSecret
 from trading.models.trigger import BookEntry, Trigger
@@ -22,6 +22,7 @@ __all__ = [
     "Order",
     "OrderAttempt",
     "OrderEvent",
+    "OrderMargin",
     "Position",
     "RateWindow",
     "Strategy",

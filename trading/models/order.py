@@ -126,6 +126,17 @@ class Order(models.Model):
                 name="orders_claim",
             ),
             models.Index(fields=["tradingsymbol", "created_at"], name="orders_tradingsymbol"),
+            # What an account or a strategy has sent today.
+            models.Index(
+                fields=["connection", "sent_at"],
+                condition=Q(sent_at__isnull=False),
+                name="orders_connection_sent",
+            ),
+            models.Index(
+                fields=["strategy", "sent_at"],
+                condition=Q(sent_at__isnull=False),
+                name="orders_strategy_sent",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -272,6 +283,26 @@ class OrderAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag} {self.outcome or 'open'}"
+
+
+class OrderMargin(models.Model):
+    """What the broker says that an order would take, read just before it is claimed.
+
+    `asked` is the order as it was asked about; the answer holds for that alone. `required` is
+    rupees, None when the broker gave no answer.
+    """
+
+    order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="margin")
+    asked = models.JSONField(default=dict)
+    required = ScaledDecimalField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "order_margins"
+
+    def __str__(self) -> str:
+        return f"margin of order {self.order_id}: {self.required}"
 
 
 class Fill(models.Model):

@@ -79,6 +79,7 @@ class ClosedTrade(models.Model):
         indexes = [
             models.Index(fields=["strategy", "closed_at"], name="analytics_trades_strategy"),
             models.Index(fields=["-closed_at", "-id"], name="analytics_trades_newest"),
+            models.Index(fields=["connection", "closed_at"], name="analytics_trades_account"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(qty__gt=0), name="analytics_trades_qty"),
