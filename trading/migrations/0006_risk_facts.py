@@ -34,7 +34,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='strategy',
             name='sizing_mode',
-            field=models.CharField(choices=[('ALERT', 'Alert'), ('FIXED', 'Fixed'), ('VALUE', 'Value'), ('RISK', 'Risk')], default=trading.domain.values.SizingMode['ALERT'], help_text="ALERT: the alert's quantity. FIXED: always the sizing value, in units. VALUE: as many whole units as the sizing value in rupees buys.", max_length=16),
+            field=models.CharField(choices=[('ALERT', 'Alert'), ('FIXED', 'Fixed'), ('VALUE', 'Value'), ('RISK', 'Risk')], default=trading.domain.values.SizingMode['ALERT'], help_text="ALERT: the alert's quantity. FIXED: always the sizing value, in units. VALUE: what the sizing value in rupees buys. RISK: what loses the sizing value in rupees between the alert's price and its stop. All but ALERT in whole lots.", max_length=16),
+        ),
+        migrations.AlterField(
+            model_name='strategy',
+            name='sizing_value',
+            field=sigmatrader.fields.ScaledDecimalField(blank=True, help_text='Units for FIXED, rupees for VALUE and RISK.', null=True),
         ),
         migrations.AddIndex(
             model_name='closedtrade',

@@ -105,10 +105,11 @@ class Strategy(models.Model):
         choices=choices(SizingMode),
         default=SizingMode.ALERT,
         help_text="ALERT: the alert's quantity. FIXED: always the sizing value, in units. "
-        "VALUE: as many whole units as the sizing value in rupees buys.",
+        "VALUE: what the sizing value in rupees buys. RISK: what loses the sizing value in rupees "
+        "between the alert's price and its stop. All but ALERT in whole lots.",
     )
     sizing_value = ScaledDecimalField(
-        null=True, blank=True, help_text="Units for FIXED, rupees for VALUE."
+        null=True, blank=True, help_text="Units for FIXED, rupees for VALUE and RISK."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

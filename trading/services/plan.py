@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from brokers.models import BrokerConnection
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.signal import EXCHANGE_UNKNOWN, QUANTITY_MISSING, Intent, Signal
-from trading.domain.sizing import size
-from trading.domain.values import Mode, OrderType, Product, Side, SizingMode
+from trading.domain.values import Mode, OrderType, Product, Side
 from trading.models import Fill, Order, Position, Strategy
 from trading.services.instrument_list import list_problem
 from trading.services.instruments import Resolution, resolve
+from trading.services.sizing import on_tick, size_entry, sizes_by_itself
 
 STALE_SECONDS = 300
 
@@ -40,6 +40,8 @@ class Plan:
     product: Product
     order_type: OrderType
     reduce_only: bool
+    price: Decimal | None
+    trigger_price: Decimal | None
     person_reasons: list[str]
     warnings: list[str]
     # Of an exit: its strategy's entries that could still fill.
@@ -102,18 +104,6 @@ def _closable(side: Side, open_quantity: int) -> int:
     return max(open_quantity, 0) if side is Side.SELL else max(-open_quantity, 0)
 
 
-def _sized(signal: Signal, strategy: Strategy | None, instrument: Resolution) -> int:
-    if strategy is None:
-        return signal.quantity
-    return size(
-        SizingMode(strategy.sizing_mode),
-        alert_quantity=signal.quantity,
-        value=strategy.sizing_value,
-        price=signal.price or signal.reference_price,
-        lot_size=instrument.lot_size,
-    )
-
-
 def _person_reasons(
     signal: Signal, strategy: Strategy | None, connection: BrokerConnection, envelope: Envelope
 ) -> tuple[list[str], list[str]]:
@@ -165,15 +155,21 @@ def plan_order(
         product=product,
         order_type=order_type,
         reduce_only=signal.intent is Intent.EXIT,
+        price=signal.price,
+        trigger_price=signal.trigger_price,
         person_reasons=reasons,
         warnings=warnings,
     )
     if plan.reduce_only:
         _plan_exit(plan, signal)
     else:
-        plan.quantity = _sized(signal, strategy, instrument)
-        if plan.quantity != signal.quantity and plan.quantity:
-            warnings.append(f"Quantity {plan.quantity} set by the strategy's sizing.")
+        entry = size_entry(signal, strategy, instrument)
+        plan.quantity = entry.units
+        warnings += entry.notes
+        reasons += entry.problems
+    prices = on_tick(signal, order_type, instrument)
+    plan.price, plan.trigger_price = prices.price, prices.trigger_price
+    warnings += prices.notes
     if order_type.needs_price and signal.price is None:
         reasons.append(f"A {order_type} order needs a price: fill it in.")
     if order_type.needs_trigger and signal.trigger_price is None:
@@ -181,7 +177,10 @@ def plan_order(
     if plan.quantity <= 0:
         plan.quantity = 0
         plan.needs_quantity = True
-        reasons.append(QUANTITY_MISSING if signal.needs_quantity else "Fill in the quantity.")
+        if signal.needs_quantity and not sizes_by_itself(strategy):
+            reasons.append(QUANTITY_MISSING)
+        elif not reasons:
+            reasons.append("Fill in the quantity.")
     if signal.gtt and order_type is not OrderType.LIMIT:
         reasons.append("A GTT can only place a LIMIT order: choose LIMIT, or switch GTT off.")
     return plan
