@@ -21,6 +21,8 @@ def test_a_database_of_the_first_version_goes_on(make_server: ServerFactory) -> 
     server = make_server(start=False, environment=OLD)
     with sqlite3.connect(server.data_dir / "sigmatrader.sqlite3") as database:
         database.executescript((DATA / "database-0.1.0.sql").read_text())
+        # As if it had been left a moment ago: what waits would have expired long since.
+        database.execute("UPDATE orders SET expires_at = '2999-01-01' WHERE status = 'WAITING'")
     database.close()
     server.start_web()
     orders = {order["symbol"]: order for order in server.api("/api/orders/").json()["results"]}
