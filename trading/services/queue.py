@@ -67,6 +67,20 @@ def preview(order: Order) -> Decision:
     )
 
 
+def preview_of_changes(order: Order, changes: Mapping[str, Any]) -> Decision:
+    """What risk would say of a waiting order with `changes` (fields of EDITABLE). Stores nothing.
+
+    Raises InvalidChange with the fields and fixes.
+    """
+    merged = {name: getattr(order, name) for name in EDITABLE} | dict(changes)
+    changed = copy(order)
+    for name, value in merged.items():
+        setattr(changed, name, value)
+    if errors := shape_errors(merged) or problems(changed):
+        raise InvalidChange("The order can't be changed so.", errors=errors)
+    return preview(changed)
+
+
 def _check_version(order: Order, version: int | None) -> None:
     if version is not None and version != order.version:
         raise Conflict(f"The order is at version {order.version}, not {version}: look at it again.")

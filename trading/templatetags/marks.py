@@ -1,7 +1,7 @@
 """Small marks of the pages: icons, and badges that say a thing in a word."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from django import template
 from django.templatetags.static import static
@@ -170,6 +170,33 @@ def check_amount(value: object) -> str:
         return "on" if value else "off"
     text = str(value)
     return price(text).removesuffix(".00") if price(text) != NOTHING else text
+
+
+@register.simple_tag
+def use_bar(value: object, limit: object) -> SafeString | str:
+    """How much of a limit is used: a bar and its percentage; nothing where there is no share."""
+    share = _share(value, limit)
+    if share is None:
+        return ""
+    return format_html(
+        '<meter class="use" min="0" max="100" low="80" high="99.99" optimum="0" value="{}"></meter>'
+        ' <span class="num">{} %</span>',
+        min(share, 100),
+        share,
+    )
+
+
+def _share(value: object, limit: object) -> int | None:
+    """Percent of the limit, rounded up half up."""
+    if isinstance(value, bool) or isinstance(limit, bool):
+        return None
+    try:
+        used, most = Decimal(str(value)), Decimal(str(limit))
+    except InvalidOperation:
+        return None
+    if not (used.is_finite() and most.is_finite()) or most <= 0 or used < 0:
+        return None
+    return int((100 * used / most).to_integral_value(rounding=ROUND_HALF_UP))
 
 
 @register.simple_tag

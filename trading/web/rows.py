@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from brokers.models import BrokerQuestion
 from risk.engine.denials import Verdict
 from risk.engine.evaluate import Decision
+from sigmatrader import clock
 from trading import selectors
 from trading.domain.order import ENDED, IN_FLIGHT, Status
 from trading.domain.values import OrderType
@@ -46,6 +48,12 @@ def preview_of(decision: Decision) -> Preview:
         return Preview("cut", f"Will be cut to {decision.final_qty}", decision.notes)
     count = len(decision.checks)
     return Preview("pass", f"Passes {count} {'check' if count == 1 else 'checks'}")
+
+
+def checks_of(decision: Decision) -> list[dict[str, Any]]:
+    """Every check of `decision` in the form that is kept on orders, for templates."""
+    checks: list[dict[str, Any]] = decision.as_json(clock.now())["checks"]
+    return checks
 
 
 def sent_until(order: Order) -> datetime | None:

@@ -21,7 +21,7 @@ from trading.services import questions, queue
 from trading.services.cost import ask_cost
 from trading.services.errors import Conflict, ServiceError
 from trading.web.forms import EditForm
-from trading.web.rows import COST_LOOKS, Cost, row_of, rows_of
+from trading.web.rows import COST_LOOKS, Cost, checks_of, preview_of, row_of, rows_of
 from trading.web.views.shared import (
     actor,
     back,
@@ -151,6 +151,27 @@ def cost(request: HttpRequest, order_id: int) -> HttpResponse:
     if is_htmx(request):
         return _cost(request, Cost(order))
     return _page(request, {order_id: form}, status=422)
+
+
+@require_POST
+def preview(request: HttpRequest, order_id: int) -> HttpResponse:
+    """What risk would say of a waiting order as it is typed. Changes nothing."""
+    order = order_or_404(order_id)
+    form = EditForm.from_post(request.POST, order)
+    context: dict[str, Any] = {"order": order}
+    if form.is_valid():
+        try:
+            decision = queue.preview_of_changes(order, form.changes)
+            context |= {"preview": preview_of(decision), "checks": checks_of(decision)}
+        except ServiceError as error:
+            context["problems"] = [text for texts in error.errors.values() for text in texts]
+    if is_htmx(request):
+        return fragment(request, "trading/queue.html#typed", context)
+    for text in context.get("problems", []):
+        messages.error(request, text)
+    if verdict := context.get("preview"):
+        messages.info(request, " ".join((f"Risk says: {verdict.title}.", *verdict.texts)))
+    return _page(request, {order_id: form}, status=200 if form.is_valid() else 422)
 
 
 def _wait_a_moment(asked: BrokerQuestion) -> BrokerQuestion:
