@@ -72,6 +72,7 @@ def test_the_secret_is_judged_and_never_shown(tried):
     good = tried(alert())
     assert "401" not in good
     assert SECRET not in good
+    assert "supertrend" in good.partition("<textarea")[2].partition("</textarea>")[0]
     assert "not the right one" in tried(alert(secret="another"))
     missing = tried(alert(secret=...))
     assert "has no secret" in missing

@@ -42,4 +42,5 @@ def alert_test(request: HttpRequest) -> HttpResponse:
             form = MessageForm(initial={"message": rehearsal.shown})
             context["decision"] = decision
             context["checks"] = decision.as_json(clock.now())["checks"] if decision else []
-    return render(request, "trading/alert_test.html", context, status=422 if form.errors else 200)
+    status = 422 if form.errors else 200
+    return render(request, "trading/alert_test.html", {**context, "form": form}, status=status)
