@@ -1,4 +1,4 @@
-"""What is known of the exchanges' days and hours: the values that a market calendar is made of. Pure.
+"""What a market calendar is made of: hours of each segment and its special days. Pure.
 
 Times are IST wall clock, dates are those of India.
 """

@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
                 ('continuous_until', models.TimeField(blank=True, help_text='When shares with F&O stop trading as usual.', null=True)),
                 ('auction_opens', models.TimeField(blank=True, help_text='From when the closing auction takes orders.', null=True)),
                 ('auction_closes', models.TimeField(blank=True, help_text='When the closing auction is over.', null=True)),
-                ('auction_square_off_minutes', models.PositiveSmallIntegerField(blank=True, help_text='How many minutes before these shares stop trading the broker ends MIS positions.', null=True)),
+                ('auction_square_off_minutes', models.PositiveSmallIntegerField(blank=True, help_text='How many minutes before that the broker ends MIS positions in these shares.', null=True)),
                 ('covered_until', models.DateField(help_text='The last day whose holidays are all entered. Past it a person decides.')),
                 ('source', models.CharField(blank=True, help_text='Where this is from.', max_length=255)),
             ],

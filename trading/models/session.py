@@ -72,7 +72,7 @@ class MarketHours(models.Model):
     auction_square_off_minutes = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
-        help_text="How many minutes before these shares stop trading the broker ends MIS positions.",
+        help_text="How many minutes before that the broker ends MIS positions in these shares.",
     )
     covered_until = models.DateField(
         help_text="The last day whose holidays are all entered. Past it a person decides."
