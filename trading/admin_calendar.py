@@ -177,6 +177,7 @@ class MarketDayAdmin(_CalendarAdmin):
 
     def _note(self, request: HttpRequest, name: str, done: calendar_import.Imported) -> None:
         """Who imported what, in the admin's history."""
+        assert request.user.pk is not None  # the admin's pages ask for a login
         LogEntry.objects.create(
             user_id=request.user.pk,
             content_type=ContentType.objects.get_for_model(MarketDay),

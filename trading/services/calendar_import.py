@@ -95,6 +95,8 @@ def take(data: bytes, *, source: str, until: date | None = None) -> Imported:
 def _extend(segments: tuple[Segment, ...], until: date) -> None:
     """Move the end of what is known; never back, which is the work of the hours' own page."""
     hours = MarketHours.objects.select_for_update(no_key=True).filter(segment__in=segments)
+    if missing := set(segments) - {Segment(row.segment) for row in hours}:
+        raise BadFile([f"{', '.join(sorted(missing))}: no row of market hours to extend."])
     later = [row for row in hours if row.covered_until > until]
     if later:
         raise BadFile(
