@@ -130,8 +130,7 @@ def _groups(positions: Iterable[OpenPosition]) -> dict[str, list[OpenPosition]]:
     """Positions by instrument and, where that is known, by underlying."""
     groups: dict[str, list[OpenPosition]] = {}
     for one in positions:
-        names = {one.instrument_key, one.underlying or one.instrument_key}
-        for name in names:
+        for name in dict.fromkeys((one.instrument_key, one.underlying or one.instrument_key)):
             groups.setdefault(name, []).append(one)
     return groups
 
