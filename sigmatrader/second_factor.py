@@ -97,9 +97,7 @@ def _answer(device: Any, token: str) -> str:
     allowed, why = device.verify_is_allowed()
     if not allowed:
         until = why["locked_until"].astimezone(clock.IST)
-        return (
-            f"Too many wrong codes. Wait until {until:%d %b, %H:%M:%S} IST, then enter a new one."
-        )
+        return f"Too many wrong codes. Wait until {until:%d %b, %H:%M:%S} IST, then enter another."
     return "" if device.verify_token(token) else WRONG
 
 

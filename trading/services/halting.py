@@ -95,8 +95,8 @@ def set_state(
 
     HALTED sets every queued order of the scope aside (a person decides again later); with
     `cancel_working` the working ones are cancelled. The state is committed first, so that nothing
-    is claimed after it. A person's request comes with `confirmed_by`: ACTIVE takes a code of whoever
-    has a second factor. Raises InvalidChange with the field and the fix.
+    is claimed after it. A person's request comes with `confirmed_by`: whoever has a second factor
+    needs a code for ACTIVE. Raises InvalidChange with the field and the fix.
     """
     state, scope = TradingStateName(state), StateScope(scope)
     _check(state, scope, reason, connection_id, strategy_id)
