@@ -86,6 +86,9 @@ def begin(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def confirm(request: HttpRequest) -> HttpResponse:
     """The first code makes the key count. The answer shows the recovery codes, this once."""
+    if second_factor.enrolment(request.user) is None:
+        messages.error(request, "There was nothing to confirm any more.")
+        return redirect(_NAME)
     form = _confirm_form(request, request.POST)
     if not form.is_valid():
         return _page(request, confirm_form=form)
