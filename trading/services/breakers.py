@@ -250,9 +250,10 @@ def _kept_since(account: BrokerConnection, first: Order) -> bool:
 
 
 def _numbers(orders: Iterable[int]) -> str:
-    numbers = [f"#{pk}" for pk in orders]
+    numbers = [f"#{pk}" for pk in sorted(orders)]
     more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
-    return f"order {', '.join(numbers[:_NAMED])}{more}"
+    word = "order" if len(numbers) == 1 else "orders"
+    return f"{word} {', '.join(numbers[:_NAMED])}{more}"
 
 
 # -- a strategy that runs --------------------------------------------------------------------
