@@ -58,7 +58,7 @@ def day_start(now: datetime) -> datetime:
 def day_facts(
     connection: BrokerConnection, now: datetime, strategy_id: int | None = None
 ) -> DayFacts:
-    """The day of the account, or of one strategy on it: only reads, in a fixed number of queries."""
+    """The day of the account, or of one strategy on it. Reads only; the queries are fixed."""
     start = day_start(now)
     if strategy_id is None and not connection.simulated:
         realised, unrealised = _by_the_broker(connection, now)
@@ -92,8 +92,8 @@ def begin_day(now: datetime) -> int:
 
 
 def _begin(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> bool:
-    day = {"connection": connection, "strategy_id": strategy_id, "day": trading_day(now)}
-    if RiskDay.objects.filter(**day).exists():
+    day = trading_day(now)
+    if days_of(connection, strategy_id).filter(day=day).exists():
         return False
     # The broker counts a real account's day by itself.
     by_broker = strategy_id is None and not connection.simulated
@@ -101,7 +101,20 @@ def _begin(connection: BrokerConnection, now: datetime, strategy_id: int | None)
     if began_with is None:
         return False
     with write_transaction():
-        return RiskDay.objects.get_or_create(**day, defaults={"opening": began_with})[1]
+        return RiskDay.objects.get_or_create(
+            connection=connection,
+            strategy_id=strategy_id,
+            day=day,
+            defaults={"opening": began_with},
+        )[1]
+
+
+def days_of(connection: BrokerConnection, strategy_id: int | None) -> QuerySet[RiskDay]:
+    """The days that were kept of the account itself, or of one strategy on it."""
+    days = RiskDay.objects.filter(connection=connection)
+    if strategy_id is None:
+        return days.filter(strategy__isnull=True)
+    return days.filter(strategy_id=strategy_id)
 
 
 # -- by the broker ---------------------------------------------------------------------------
@@ -232,9 +245,7 @@ def _opening(
 ) -> Decimal | None:
     """As it was kept when the day began; else worked out from what was open then."""
     start = day_start(now)
-    kept = RiskDay.objects.filter(
-        connection=connection, strategy_id=strategy_id, day=trading_day(now)
-    ).first()
+    kept = days_of(connection, strategy_id).filter(day=trading_day(now)).first()
     if kept is not None:
         return kept.opening
     carried = [lot for lot in lots if lot.at < start]
