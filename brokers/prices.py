@@ -55,9 +55,7 @@ def latest_prices(keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, PriceTic
     return _first_of({key: _ticks(key.exchange, key.tradingsymbol) for key in keys})
 
 
-def market_ticks(
-    keys: Iterable[InstrumentKey], now: datetime
-) -> dict[InstrumentKey, PriceTick]:
+def market_ticks(keys: Iterable[InstrumentKey], now: datetime) -> dict[InstrumentKey, PriceTick]:
     """`market_tick` of each instrument that has one; one query for many of them."""
     ticks = _first_of({key: _of_the_market(key.exchange, key.tradingsymbol) for key in keys})
     return {key: tick for key, tick in ticks.items() if tick.at > now - LAST_PRICE_MAX_AGE}

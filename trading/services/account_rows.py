@@ -1,4 +1,4 @@
-"""What rows say of one account at one moment: what it holds, what works there, what its broker shows.
+"""What rows say of one account at one moment: what it holds, what works there, what is shown.
 
 Read in a fixed number of queries, whatever the account's history. Nothing here judges.
 """
@@ -163,12 +163,12 @@ def read_account(connection: BrokerConnection, now: datetime) -> AccountRows:
     ours = {one.key: one.quantity for one in held}
     shown: dict[PositionKey, int] | None = None
     fills: tuple[FilledRow, ...] = ()
-    if state is not None and state.positions_read_at is not None:
-        if book_day(state.positions_read_at) == book_day(now):
-            broker = _broker_positions(connection)
-            shown = {one.key: one.quantity for one in broker if one.quantity}
-            fills = _fills_after(connection, _first_of_interest(state, now))
-            held = _with_fills(broker, [f for f in fills if f.booked_at > state.positions_read_at])
+    read_at = state.positions_read_at if state is not None else None
+    if state is not None and read_at is not None and book_day(read_at) == book_day(now):
+        broker = _broker_positions(connection)
+        shown = {one.key: one.quantity for one in broker if one.quantity}
+        fills = _fills_after(connection, _first_of_interest(read_at, state.funds_read_at, now))
+        held = _with_fills(broker, [one for one in fills if one.booked_at > read_at])
     working = _working(connection)
     return AccountRows(
         connection=connection,
@@ -246,9 +246,7 @@ def _broker_positions(connection: BrokerConnection) -> tuple[OpenRow, ...]:
     )
 
 
-def _with_fills(
-    positions: Iterable[OpenRow], fills: Iterable[FilledRow]
-) -> tuple[OpenRow, ...]:
+def _with_fills(positions: Iterable[OpenRow], fills: Iterable[FilledRow]) -> tuple[OpenRow, ...]:
     """The positions with what has filled since; those that are flat are left out."""
     known = {one.key: one for one in positions}
     quantities = Counter({key: one.quantity for key, one in known.items()})
@@ -277,12 +275,13 @@ def _with_fills(
     )
 
 
-def _first_of_interest(state: AccountState, now: datetime) -> datetime:
+def _first_of_interest(
+    positions_at: datetime, funds_at: datetime | None, now: datetime
+) -> datetime:
     """From when on fills may be missing in what the broker last showed of the account."""
-    assert state.positions_read_at is not None
-    first = state.positions_read_at - CLOCKS_APART
-    if state.funds_read_at is not None and now - state.funds_read_at <= MONEY_MAX_AGE:
-        first = min(first, state.funds_read_at)
+    first = positions_at - CLOCKS_APART
+    if funds_at is not None and now - funds_at <= MONEY_MAX_AGE:
+        return min(first, funds_at)
     return first
 
 
@@ -356,4 +355,3 @@ def _one_leg_of_two(working: list[WorkingRow]) -> tuple[WorkingRow, ...]:
     """Of the two legs of a trigger only one can fill: the stop stands for both while it lives."""
     living = {one.order_id for one in working}
     return tuple(one for one in working if one.oco_with_id not in living)
-
