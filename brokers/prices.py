@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, Max, QuerySet, Subquery
+from django.db.models import Count, Max, Q, QuerySet, Subquery
 
 from brokers.models import PriceSource, PriceTick
 from sigmatrader.db import is_sqlite, write_transaction
@@ -145,6 +145,6 @@ def _first_of(
     rows = list(wanted.values())
     for start in range(0, len(rows), _AT_ONCE):
         first = [Subquery(ticks.values("pk")[:1]) for ticks in rows[start : start + _AT_ONCE]]
-        for tick in PriceTick.objects.filter(pk__in=first).order_by():
+        for tick in PriceTick.objects.filter(Q(pk__in=first)).order_by():
             found[InstrumentKey(tick.exchange, tick.tradingsymbol)] = tick
     return found

@@ -98,7 +98,7 @@ def facts_of(
         day=counted,
         margin=margin_of(rows, others, prices, order, answer) if with_margin else MarginFacts(),
         breakers=tuple(
-            OpenBreaker(code=Code(one.code), reason=one.reason, since=one.since)
+            OpenBreaker(code=Code[one.code], reason=one.reason, since=one.since)
             for one in breakers
             if one.connection_id == connection.pk
             or (strategy_id is not None and one.strategy_id == strategy_id)

@@ -16,7 +16,15 @@ from brokers.models import BrokerConnection, PriceTick
 from risk import policy
 from risk.engine.evaluate import Decision, evaluate
 from risk.engine.limits import Limits
-from risk.engine.snapshot import AccountFacts, Intent, RecentOrder, Snapshot, StrategyFacts
+from risk.engine.snapshot import (
+    AccountFacts,
+    DayFacts,
+    Intent,
+    RecentOrder,
+    ScopeState,
+    Snapshot,
+    StrategyFacts,
+)
 from risk.models import Breaker
 from sigmatrader import clock
 from trading.domain.differences import PositionKey
@@ -45,6 +53,7 @@ from trading.services.instrument_facts import Market, read_market
 from trading.services.routing import route_of
 from trading.services.strategy_facts import (
     MOST_RECENT,
+    Lot,
     Story,
     read_lots,
     read_recent,
@@ -177,9 +186,9 @@ class _Reads:
         self._connections = {connection.pk: connection for _, connection in wanted}
         self._now = now
         self._limits = _once(self._read_limits)
-        self._states = _once(lambda scope: policy.states_for(*scope))
-        self._day = _once(lambda scope: day_facts(self._connections[scope[0]], now, scope[1]))
-        self._lots = _once(lambda pk: read_lots(self._connections[pk]))
+        self._states = _once(self._read_states)
+        self._day = _once(self._read_day)
+        self._lots = _once(self._read_lots)
         self._recent = _once(self._read_recent)
         self._names = {
             order.strategy_id: order.strategy.name if order.strategy else ""
@@ -219,6 +228,16 @@ class _Reads:
 
     def _read_limits(self, strategy_id: int | None) -> list[Limits]:
         return policy.limits_for(strategy_id, self._names[strategy_id])
+
+    def _read_states(self, scope: tuple[int, int | None]) -> tuple[ScopeState, ...]:
+        return policy.states_for(*scope)
+
+    def _read_day(self, scope: tuple[int, int | None]) -> DayFacts:
+        connection_id, strategy_id = scope
+        return day_facts(self._connections[connection_id], self._now, strategy_id)
+
+    def _read_lots(self, connection_id: int) -> list[Lot]:
+        return read_lots(self._connections[connection_id])
 
     def _read_recent(self, scope: tuple[int, int]) -> list[RecentOrder]:
         connection_id, strategy_id = scope

@@ -163,5 +163,5 @@ def _bands(
 
 
 def _last_entries() -> dict[str, time]:
-    rows = ProductSchedule.objects.filter(enabled=True, no_new_entries_at__isnull=False).order_by()
-    return dict(rows.values_list("product", "no_new_entries_at"))
+    rows = ProductSchedule.objects.filter(enabled=True).order_by()
+    return {row.product: row.no_new_entries_at for row in rows if row.no_new_entries_at is not None}
