@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import DatabaseError
 
-from sigmatrader import crypto, stored_secrets
+from sigmatrader import clock, crypto, stored_secrets
 
 _SHORTEST_SECRET = 16
 
@@ -85,8 +85,29 @@ def check_production(**_: Any) -> list[CheckMessage]:
     return found
 
 
+def check_calendar(**_: Any) -> list[CheckMessage]:
+    """The market calendar reaches far enough: past its end every order waits for a person."""
+    from trading.domain import coverage
+    from trading.services import calendar
+
+    try:
+        known = calendar.current()
+    except DatabaseError:
+        return []  # no tables yet: the first start makes them
+    today = clock.now().astimezone(clock.IST).date()
+    return [
+        Warning(
+            text,
+            hint="In the admin: market days, import; or manage.py importcalendar FILE.",
+            id="sigmatrader.W020",
+        )
+        for text in coverage.warnings(known, today)
+    ]
+
+
 def register_all() -> None:
     """Hand the checks to Django."""
+    register(check_calendar)
     register(check_keys)
     register(check_production)
     register(check_stored_secrets)

@@ -78,10 +78,14 @@ def _order_books() -> tuple[bool, str]:
 
 
 def _calendar() -> tuple[bool, str]:
-    from trading.domain.session import COVERED_UNTIL
+    """Fit while every segment's days are known; the detail warns from 30 days before the end."""
+    from trading.domain import coverage
+    from trading.services import calendar
 
-    left = (COVERED_UNTIL - clock.now().astimezone(clock.IST).date()).days
-    return left >= 0, f"holidays known until {COVERED_UNTIL} ({left} days)"
+    known, today = calendar.current(), clock.now().astimezone(clock.IST).date()
+    until = coverage.ends_on(known)
+    detail = f"holidays known until {until} ({(until - today).days} days)"
+    return until >= today, " ".join([detail, *coverage.warnings(known, today)])
 
 
 def _disk() -> tuple[bool, str]:

@@ -85,6 +85,27 @@ def contract_rules(db: None) -> None:
     import_module("trading.migrations.0003_contract_rules").seed(apps, None)
 
 
+@pytest.fixture
+def market_calendar(db: None) -> None:
+    """The days and hours that come with an installation, for a test after one that emptied them."""
+    from importlib import import_module
+
+    from django.apps import apps
+
+    from trading.services import calendar
+
+    import_module("trading.migrations.0005_market_calendar").seed(apps, None)
+    calendar.forget()
+
+
+@pytest.fixture(autouse=True)
+def _calendar_of_this_test() -> None:
+    """What an earlier test made of the calendar is gone with its rows."""
+    from trading.services import calendar
+
+    calendar.forget()
+
+
 _SLOW = ("faults", "acceptance", "browser")
 
 

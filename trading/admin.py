@@ -10,7 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.authtoken.models import TokenProxy
 
-from trading import admin_books, admin_instruments  # noqa: F401 – they register their models
+from trading import (  # noqa: F401 – they register their models
+    admin_books,
+    admin_calendar,
+    admin_instruments,
+)
 from trading.admin_base import RecordAdmin
 from trading.models import (
     Alert,

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from brokers import prices
+from brokers import hours, prices
 from brokers.errors import NoPrice, Refused
 from brokers.models import PaperAccount, PaperOrder, PaperTrade
 from brokers.paper import funds, ledger, matching
@@ -18,7 +18,7 @@ from brokers.paper.matching import Match, MatchConfig, MatchOrder
 from brokers.paper.rules import check_terms
 from brokers.port import BrokerStatus, OrderRequest
 from sigmatrader.db import write_transaction
-from trading.domain.session import current_session
+from trading.domain.calendar import Calendar
 from trading.domain.values import OrderType, Side, Validity, Variety
 
 _MODIFIABLE: Final = (BrokerStatus.OPEN, BrokerStatus.TRIGGER_PENDING)
@@ -106,7 +106,7 @@ def take_in(account: PaperAccount, order: PaperOrder, now: datetime) -> None:
             Side(order.side), order.trigger_price, order.market_price
         )
         _finish(order, BrokerStatus.TRIGGER_ACTIVE, "", now)
-    elif not matching.may_trade(order.exchange, order.placed_at, account.keep_market_hours):
+    elif not matching.may_trade(order.exchange, order.placed_at, hours_of(account)):
         _finish(order, BrokerStatus.REJECTED, f"The market of {order.exchange} is closed.", now)
     else:
         open_order(account, order, order.market_price, order.placed_at, now)
@@ -120,7 +120,7 @@ def open_order(
     now: datetime,
 ) -> None:
     """An order comes to market at `at`: checked against the account, then matched."""
-    order.expires_at = matching.day_ends(order.exchange, at, account.keep_market_hours)
+    order.expires_at = matching.day_ends(order.exchange, at, hours_of(account))
     problem = _problem(account, order, market)
     if problem:
         _finish(order, BrokerStatus.REJECTED, problem, now)
@@ -144,7 +144,7 @@ def modify(account_id: int, order_id: str, changes: Changes, now: datetime) -> N
         order = _working(account, order_id, "modified", now)
         _apply(order, changes)
         market = prices.market_price(order.exchange, order.tradingsymbol, None, now)
-        if account.keep_market_hours and current_session(order.exchange, now) is None:
+        if not matching.may_trade(order.exchange, now, hours_of(account)):
             market = None
         problem = _problem(account, order, market)
         if problem:
@@ -198,6 +198,11 @@ def match_order(order: PaperOrder) -> MatchOrder:
 
 def match_config(account: PaperAccount) -> MatchConfig:
     return MatchConfig(slippage_bps=account.slippage_bps, fill_depth=account.fill_depth)
+
+
+def hours_of(account: PaperAccount) -> Calendar | None:
+    """The market hours that the account keeps; None when it trades at any hour."""
+    return hours.calendar() if account.keep_market_hours else None
 
 
 def record(order: PaperOrder, match: Match, at: datetime, now: datetime) -> None:

@@ -105,7 +105,7 @@ def _meet(account: PaperAccount, order: PaperOrder, tick: PriceTick, now: dateti
     if order.expires_at is not None and tick.at >= order.expires_at:
         book.expire(order, now)
         return True
-    if not matching.may_trade(order.exchange, tick.at, account.keep_market_hours):
+    if not matching.may_trade(order.exchange, tick.at, book.hours_of(account)):
         return False
     at = max(tick.at, order.placed_at)
     if order.status == BrokerStatus.TRIGGER_ACTIVE:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from brokers.port import BrokerStatus
+from trading.domain.calendar import Calendar
 from trading.domain.session import IST, current_session, session_on, trading_day
 from trading.domain.values import OrderType, Side, Validity
 
@@ -112,18 +113,18 @@ def day_start(moment: datetime) -> datetime:
     return datetime.combine(trading_day(moment), time(), tzinfo=IST)
 
 
-def day_ends(exchange: str, placed_at: datetime, keep_market_hours: bool) -> datetime:
+def day_ends(exchange: str, placed_at: datetime, hours: Calendar | None) -> datetime:
     """When a DAY order placed at `placed_at` expires.
 
-    With market hours kept: the end of that day's session. Else: the next midnight IST.
+    With `hours` to keep: the end of that day's session. Else: the next midnight IST.
     """
-    session = session_on(exchange, trading_day(placed_at)) if keep_market_hours else None
+    session = None if hours is None else session_on(exchange, trading_day(placed_at), hours)
     return session.closes_at if session else day_start(placed_at) + timedelta(days=1)
 
 
-def may_trade(exchange: str, moment: datetime, keep_market_hours: bool) -> bool:
-    """Whether an order may fill at `moment`: at any hour, unless market hours are kept."""
-    return not keep_market_hours or current_session(exchange, moment) is not None
+def may_trade(exchange: str, moment: datetime, hours: Calendar | None) -> bool:
+    """Whether an order may fill at `moment`: at any hour, unless there are `hours` to keep."""
+    return hours is None or current_session(exchange, moment, hours) is not None
 
 
 def _meet(order: MatchOrder, price: Decimal | None, config: MatchConfig, resting: bool) -> Match:

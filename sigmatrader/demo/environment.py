@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from sigmatrader import clock
-from trading.domain.session import COVERED_UNTIL, IST, Session, next_session, session_on
+from trading.domain.session import IST, Session, next_session, session_on
+from trading.domain.shipped_calendar import COVERED_UNTIL
 
 NAME: Final = "demo"
 HOST: Final = "127.0.0.1"

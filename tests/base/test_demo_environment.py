@@ -9,7 +9,8 @@ import pytest
 
 from sigmatrader.demo import environment
 from sigmatrader.demo.environment import CannotStart
-from trading.domain.session import COVERED_UNTIL, IST
+from trading.domain.session import IST
+from trading.domain.shipped_calendar import COVERED_UNTIL
 
 FRIDAY_EVENING = datetime(2026, 11, 20, 18, 0, tzinfo=IST)
 

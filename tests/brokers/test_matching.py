@@ -24,6 +24,7 @@ from brokers.paper.matching import (
     tick,
 )
 from brokers.port import BrokerStatus
+from trading.domain.shipped_calendar import SHIPPED
 from trading.domain.values import OrderType, Side, Validity
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -153,23 +154,23 @@ def test_a_gtt_fires_at_its_trigger_and_beyond():
 
 def test_a_day_order_ends_at_the_next_midnight_in_india():
     late = datetime(2026, 11, 16, 18, 29, tzinfo=UTC)  # 23:59 IST
-    assert day_ends("NSE", late, False) == datetime(2026, 11, 17, tzinfo=IST)
+    assert day_ends("NSE", late, None) == datetime(2026, 11, 17, tzinfo=IST)
     later = datetime(2026, 11, 16, 18, 30, tzinfo=UTC)  # 00:00 IST on the 17th
-    assert day_ends("NSE", later, False) == datetime(2026, 11, 18, tzinfo=IST)
+    assert day_ends("NSE", later, None) == datetime(2026, 11, 18, tzinfo=IST)
 
 
 def test_with_market_hours_kept_a_day_order_ends_with_the_session():
     morning = datetime(2026, 11, 16, 10, tzinfo=IST)
-    assert day_ends("NSE", morning, True) == datetime(2026, 11, 16, 15, 30, tzinfo=IST)
-    assert day_ends("MCX", morning, True) == datetime(2026, 11, 16, 23, 55, tzinfo=IST)
+    assert day_ends("NSE", morning, SHIPPED) == datetime(2026, 11, 16, 15, 30, tzinfo=IST)
+    assert day_ends("MCX", morning, SHIPPED) == datetime(2026, 11, 16, 23, 55, tzinfo=IST)
 
 
 def test_market_hours_count_only_when_they_are_kept():
     sunday = datetime(2026, 11, 15, 10, tzinfo=IST)
-    assert may_trade("NSE", sunday, False)
-    assert not may_trade("NSE", sunday, True)
-    assert may_trade("NSE", datetime(2026, 11, 16, 9, 15, tzinfo=IST), True)
-    assert not may_trade("NSE", datetime(2026, 11, 16, 15, 30, tzinfo=IST), True)
+    assert may_trade("NSE", sunday, None)
+    assert not may_trade("NSE", sunday, SHIPPED)
+    assert may_trade("NSE", datetime(2026, 11, 16, 9, 15, tzinfo=IST), SHIPPED)
+    assert not may_trade("NSE", datetime(2026, 11, 16, 15, 30, tzinfo=IST), SHIPPED)
 
 
 prices = st.integers(min_value=1, max_value=4_000).map(lambda ticks: ticks * TICK_SIZE)

@@ -111,11 +111,12 @@ def test_a_page_that_asks_nothing_of_the_desk_reads_nothing(django_assert_num_qu
 @pytest.mark.parametrize(
     ("moment", "text"),
     [
-        (NOW, "NSE open until 15:30"),
-        (NOW.replace(hour=3), "NSE closed, opens 09:15"),
+        (NOW, "NSE open until 15:30, 5 h left"),
+        (NOW.replace(hour=3), "NSE closed, opens 09:15, in 45 min"),
         (NOW.replace(hour=11), "NSE closed, opens Wed 09:15"),  # the 24th is a holiday
     ],
 )
+@pytest.mark.django_db
 def test_the_market_says_when_it_opens_or_closes(moment, text):
     assert market_text(moment) == text
 

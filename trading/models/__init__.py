@@ -5,6 +5,7 @@ from trading.models.idempotency import IdempotentRequest
 from trading.models.instrument import ContractRule, Instrument, InstrumentLoad, SymbolOverride
 from trading.models.order import Fill, Order, OrderAttempt, OrderEvent, OrderMargin
 from trading.models.position import ClosedTrade, Position
+from trading.models.session import MarketDay, MarketHours
 from trading.models.strategy import Strategy, WebhookSecret
 from trading.models.trigger import BookEntry, Trigger
 from trading.models.worker import RateWindow, WorkerHeartbeat
@@ -19,6 +20,8 @@ __all__ = [
     "Instrument",
     "InstrumentLoad",
     "IntakeCounter",
+    "MarketDay",
+    "MarketHours",
     "Order",
     "OrderAttempt",
     "OrderEvent",

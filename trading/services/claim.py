@@ -25,7 +25,7 @@ from trading.domain.order import AT_BROKER, Status
 from trading.domain.session import IST, waiting_expires_at
 from trading.domain.values import Mode, Side, Variety
 from trading.models import Order, OrderAttempt
-from trading.services import legs, lifecycle, limiter
+from trading.services import calendar, legs, lifecycle, limiter
 from trading.services.account_rows import stale_book
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
@@ -248,7 +248,7 @@ def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) 
             "set_aside_reason": reason,
             "not_before": None,
             "variety": Variety.REGULAR,
-            "expires_at": waiting_expires_at(order.exchange, clock.now()),
+            "expires_at": waiting_expires_at(order.exchange, clock.now(), calendar.current()),
         },
         data=data,
     )

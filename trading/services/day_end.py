@@ -13,7 +13,7 @@ from trading.domain.order import Status
 from trading.domain.session import IST, next_session, session_on
 from trading.domain.values import Variety
 from trading.models import BookEntry, Order
-from trading.services import lifecycle, updates
+from trading.services import calendar, lifecycle, updates
 from trading.services.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def day_of(order: Order, entry: BookEntry | None) -> date | None:
         return entry.book_day
     if order.variety == Variety.AMO and order.sent_at:
         # It is held for the next open, and stands in that day's book.
-        release = book_day(next_session(order.exchange, order.sent_at).opens_at)
+        release = book_day(next_session(order.exchange, order.sent_at, calendar.current()).opens_at)
         return max(release, entry.book_day) if entry is not None else release
     # A trigger may be older than the order that it became: that came with the last change.
     sent_at = order.updated_at if order.broker_trigger_id else order.sent_at
@@ -110,7 +110,7 @@ def _end_trigger_if_gone(order: Order, broker: Broker, now: datetime) -> bool:
 
 def _evidence(order: Order, entry: BookEntry | None, day: date) -> tuple[str, str]:
     """Why the order counts as expired, and what a person should check (empty when nothing)."""
-    session = session_on(order.exchange, day)
+    session = session_on(order.exchange, day, calendar.current())
     filled = f"{order.filled_qty} of {order.qty} filled"
     if entry is None:
         return (

@@ -31,7 +31,6 @@ from brokers.sessions import end_session
 from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
-from trading.domain.off_hours import route
 from trading.domain.order import RETRYABLE, Status
 from trading.domain.sizing import whole_lots
 from trading.domain.values import (
@@ -58,7 +57,7 @@ from trading.services import (
 from trading.services.attempts import WORKER, close_attempt, mark_unknown
 from trading.services.claim import Claim, set_aside
 from trading.services.errors import Conflict
-from trading.services.routing import off_hours_of, time_to_live
+from trading.services.routing import time_to_live, way_of
 
 logger = logging.getLogger(__name__)
 
@@ -398,9 +397,7 @@ def _off_hours(claim: Claim, error: BrokerError) -> Order:
     if claim.attempt.variety != Variety.REGULAR:
         return _failed(claim, error)
     now = clock.now()
-    way = route(
-        order.exchange, OrderType(order.order_type), off_hours_of(order), now, said_closed=True
-    )
+    way = way_of(order, now, said_closed=True)
     if way.refusal:
         return _failed(claim, error)
     changes: dict[str, object] = {"variety": way.variety, "not_before": way.not_before}

@@ -30,6 +30,7 @@ from sigmatrader.db import write_transaction
 from trading.domain.session import IST, session_on, trading_day
 from trading.domain.symbols import INDEX_SEGMENT, search_key
 from trading.models import Instrument, InstrumentLoad
+from trading.services import calendar
 from trading.services.errors import Conflict, ServiceError
 
 DUE_AT = time(8, 30)  # IST, when the broker's list of the day is out
@@ -59,11 +60,11 @@ _DAYS_BACK = 15
 
 def due_since(now: datetime) -> datetime:
     """When the list in use should have been made at the earliest: 08:30 IST of a trading day."""
-    local = now.astimezone(IST)
+    local, known = now.astimezone(IST), calendar.current()
     for offset in range(_DAYS_BACK):
         day = local.date() - timedelta(days=offset)
         moment = datetime.combine(day, DUE_AT, tzinfo=IST)
-        if moment <= now and (session_on("NSE", day) or session_on("MCX", day)):
+        if moment <= now and any(session_on(name, day, known) for name in ("NSE", "MCX")):
             return moment
     return now - timedelta(days=_DAYS_BACK)
 

@@ -18,7 +18,7 @@ from trading.domain.signal import (
 )
 from trading.domain.values import Mode, Origin, Side
 from trading.models import Alert, Order, Strategy
-from trading.services import lifecycle
+from trading.services import calendar, lifecycle
 from trading.services.attempts import new_client_order_id
 from trading.services.cancelling import cancel
 from trading.services.connections import connection_for
@@ -142,7 +142,9 @@ def _stop_entries(plan: Plan) -> list[int]:
 
 def _expires_at(mode: Mode, plan: Plan, envelope: Envelope) -> datetime | None:
     if mode is Mode.MANUAL:
-        return waiting_expires_at(plan.instrument.exchange, envelope.received_at)
+        return waiting_expires_at(
+            plan.instrument.exchange, envelope.received_at, calendar.current()
+        )
     if plan.connection.simulated or plan.strategy is None:
         return None
     return envelope.received_at + timedelta(seconds=plan.strategy.time_to_live_seconds)

@@ -16,7 +16,7 @@ from trading.domain.order import RETRYABLE, WORKING, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import Mode, OrderType, Origin, Product, Validity
 from trading.models import BookEntry, Order, OrderAttempt
-from trading.services import legs, lifecycle, triggers
+from trading.services import calendar, legs, lifecycle, triggers
 from trading.services.attempts import new_client_order_id
 from trading.services.cancelling import CancelResult as CancelResult
 from trading.services.cancelling import cancel as cancel
@@ -255,7 +255,7 @@ def restore(order: Order, *, actor: str) -> Order:
             changes={
                 "mode": Mode.MANUAL,
                 "cancel_requested": False,
-                "expires_at": waiting_expires_at(order.exchange, clock.now()),
+                "expires_at": waiting_expires_at(order.exchange, clock.now(), calendar.current()),
             },
         )
 
@@ -305,7 +305,7 @@ def _retry_as_new(order: Order, actor: str) -> Order:
         client_order_id=new_client_order_id(),
         mode=Mode.MANUAL,
         requested_qty=order.requested_qty,
-        expires_at=waiting_expires_at(order.exchange, clock.now()),
+        expires_at=waiting_expires_at(order.exchange, clock.now(), calendar.current()),
     )
     copied = (
         "symbol exchange tradingsymbol lot_size multiplier side price reference_price "

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from brokers.models import BrokerConnection
 from brokers.registry import capabilities_of
-from trading.domain.off_hours import Route, route
+from trading.domain.off_hours import Route, in_closing_auction, route
 from trading.domain.values import Mode, OffHours, OrderType, Variety
 from trading.models import Order
+from trading.services import calendar
 
 DEFAULT_TIME_TO_LIVE = 60
 
@@ -24,12 +25,25 @@ def route_of(order: Order, connection: BrokerConnection, now: datetime) -> Route
         return Route(variety=Variety.GTT)
     if order.variety == Variety.AMO:  # the broker itself has said that the market is closed
         return Route(variety=Variety.AMO)
+    return way_of(order, now)
+
+
+def way_of(order: Order, now: datetime, *, said_closed: bool = False) -> Route:
+    """The way of a plain order by the market calendar, as its strategy wants.
+
+    `said_closed`: the broker has just refused it as closed; then nobody has looked at it since.
+    """
+    known = calendar.current()
     return route(
         order.exchange,
         OrderType(order.order_type),
         off_hours_of(order),
         now,
+        known,
+        said_closed=said_closed,
         by_person=order.mode == Mode.MANUAL,
+        has_futures=in_closing_auction(order.exchange, now, known)
+        and calendar.has_futures(order.exchange, order.tradingsymbol, now),
     )
 
 

@@ -42,6 +42,7 @@ _TONES: dict[str, str] = {
     "REDUCING": "wait",
     "HALTED": "alarm",
     "FIRED": "work",
+    "CALENDAR": "wait",
 }
 _MEANINGS: dict[str, str] = {
     Status.WAITING: "In the queue: a person decides.",

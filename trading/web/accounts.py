@@ -16,7 +16,7 @@ from trading.domain.session import Session, session_on
 from trading.domain.values import ExecutionTarget
 from trading.models import Strategy
 from trading.selectors import Account
-from trading.services import market_data
+from trading.services import calendar, market_data
 from trading.services.connections import default_connection
 
 # Long enough before the first exchange opens, and after every session has died.
@@ -190,7 +190,8 @@ def _hours_ahead(now: datetime) -> Session | None:
     local = now.astimezone(clock.IST)
     if local.time() < _REMIND_FROM:
         return None
-    sessions = [found for name in _REMIND_FOR if (found := session_on(name, local.date()))]
+    known = calendar.current()
+    sessions = [found for name in _REMIND_FOR if (found := session_on(name, local.date(), known))]
     if not sessions or now >= max(session.closes_at for session in sessions):
         return None
     return Session(

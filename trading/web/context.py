@@ -15,11 +15,12 @@ from risk.policy import CurrentState
 from sigmatrader import clock
 from sigmatrader.health import WORKER_STALE_SECONDS
 from trading import selectors
+from trading.domain.market import market_words
 from trading.domain.order import WORKING, Status
-from trading.domain.session import current_session, next_session
 from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
+from trading.services import calendar
 from trading.templatetags.money import ist, span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
 
@@ -196,10 +197,5 @@ def _session_text(account: Account) -> str:
 
 
 def market_text(now: datetime) -> str:
-    """Whether the equity market trades, and until or from when."""
-    running = current_session("NSE", now)
-    if running is not None:
-        return f"NSE open until {running.closes_at:%H:%M}"
-    opens = next_session("NSE", now).opens_at
-    same_day = opens.date() == now.astimezone(clock.IST).date()
-    return f"NSE closed, opens {opens:%H:%M}" if same_day else f"NSE closed, opens {opens:%a %H:%M}"
+    """How the equity market stands, until or from when, and for how long."""
+    return market_words(calendar.current(), "NSE", now)

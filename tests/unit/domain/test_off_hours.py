@@ -1,13 +1,23 @@
 """What becomes of a live order at every hour at which its market may be closed."""
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.domain.off_hours import Route, amo_is_open, amo_opens_at, book_day, route
-from trading.domain.session import COVERED_UNTIL, IST, current_session, session_on
+from trading.domain.calendar import Day, DayKind, Segment
+from trading.domain.off_hours import (
+    Route,
+    amo_is_open,
+    amo_opens_at,
+    book_day,
+    in_closing_auction,
+    route,
+)
+from trading.domain.session import IST, current_session, session_on, trading_day
+from trading.domain.shipped_calendar import COVERED_UNTIL, SHIPPED
 from trading.domain.values import OffHours, OrderType, Variety
 
 SEGMENTS = ("NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX", "NCO")
@@ -79,8 +89,6 @@ _HOURS: list[tuple[str, datetime, Route]] = [
     ("NSE", ist(1, 11, month=2), NOW),
     ("MCX", ist(1, 16, 59, month=2), NOW),
     ("MCX", ist(1, 17, month=2), Route(not_before=ist(1, 23, 55, month=2))),
-    # the Muhurat hour of Diwali is not in the calendar: an ordinary closed Sunday
-    ("NSE", ist(8, 18, 15), AMO),
 ]
 
 
@@ -168,6 +176,50 @@ def test_past_the_calendar_nothing_goes_that_nobody_looked_at(off_hours: OffHour
         assert way("NSE", after, off_hours, OrderType.LIMIT, by_person=True) == NOW
 
 
+@pytest.mark.parametrize("exchange", SEGMENTS)
+def test_on_the_day_of_a_session_whose_hours_nobody_knows_a_person_decides(exchange: str) -> None:
+    muhurat = ist(8, 18, 15)
+    asked = way(exchange, muhurat)
+    assert f"{exchange} has a session on 08 Nov (Muhurat trading)" in asked.question
+    assert asked == Route(question=asked.question)
+    assert way(exchange, muhurat, by_person=True) == NOW
+    assert way(exchange, muhurat + timedelta(days=-1)) == AMO
+
+
+def test_known_hours_of_a_special_session_are_kept_to() -> None:
+    hour = Day(kind=DayKind.SESSION, opens=time(18, 15), closes=time(19, 15))
+    known = replace(SHIPPED, days={**SHIPPED.days, (Segment.EQUITY, date(2026, 11, 8)): hour})
+    assert route("NSE", OrderType.MARKET, OffHours.QUEUE, ist(8, 18, 15), known) == NOW
+    before = route("NSE", OrderType.MARKET, OffHours.QUEUE, ist(7, 12), known)
+    assert before == Route(not_before=ist(8, 18, 15))
+
+
+AUCTION = [(15, 14, 59, False), (15, 15, 0, True), (15, 34, 59, True), (15, 35, 0, False)]
+
+
+@pytest.mark.parametrize(("hour", "minute", "second", "asked"), AUCTION)
+def test_a_share_with_futures_asks_a_person_while_only_its_closing_auction_takes_orders(
+    hour: int, minute: int, second: int, asked: bool
+) -> None:
+    now = ist(WEDNESDAY, hour, minute, second)
+    assert in_closing_auction("NSE", now) == asked
+    found = way("NSE", now, has_futures=True)
+    assert bool(found.question) == asked
+    if asked:
+        assert "closing auction, from 15:20 to 15:35" in found.question
+        assert way("NSE", now, has_futures=True, by_person=True) == NOW
+    assert not way("NSE", now).question
+    assert not in_closing_auction("NFO", now)
+
+
+def test_each_segment_ends_on_its_own_day() -> None:
+    later = replace(SHIPPED.hours[Segment.COMMODITY], covered_until=date(2027, 12, 31))
+    known = replace(SHIPPED, hours={**SHIPPED.hours, Segment.COMMODITY: later})
+    monday = LAST + timedelta(days=4, hours=11)
+    assert route("MCX", OrderType.MARKET, OffHours.AMO, monday, known) == NOW
+    assert "for NFO" in route("NFO", OrderType.MARKET, OffHours.AMO, monday, known).question
+
+
 def test_past_the_calendar_the_brokers_word_goes_to_a_person_again() -> None:
     after = LAST + timedelta(days=4, hours=11)
     assert way("NSE", after, by_person=True, said_closed=True).question
@@ -206,6 +258,7 @@ def test_what_waits_may_go_at_the_moment_for_which_it_waits(
         return
     assert found.not_before > now
     if found.not_before.astimezone(IST).date() <= COVERED_UNTIL:
+        assert SHIPPED.covers(exchange, trading_day(found.not_before))
         then = way(exchange, found.not_before, off_hours, OrderType.LIMIT)
         assert then in (NOW, AMO)
 
@@ -216,6 +269,9 @@ def test_a_regular_order_goes_in_a_session_and_never_outside(
 ) -> None:
     now = naive.replace(tzinfo=UTC)
     open_now = current_session(exchange, now) is not None
+    if not SHIPPED.covers(exchange, trading_day(now)):
+        assert way(exchange, now).question
+        return
     assert (way(exchange, now) == NOW) == open_now
     opens = amo_opens_at(exchange, now)
     assert opens >= now
@@ -243,6 +299,8 @@ def test_the_book_of_a_day_runs_from_six_to_six(moment: datetime, day: date) -> 
         ("MCX", date(2026, 1, 26), None),
         ("MCX", date(2026, 4, 3), None),
         ("MCX", date(2026, 2, 1), ((9, 0), (17, 0))),
+        ("MCX", date(2026, 1, 1), ((9, 0), (17, 0))),
+        ("MCX", date(2026, 11, 10), ((17, 0), (23, 55))),
         ("NSE", date(2026, 2, 1), ((9, 15), (15, 30))),
         ("NSE", date(2026, 11, 8), None),
         ("NSE", date(2026, 3, 3), None),

@@ -13,10 +13,13 @@ from brokers.models import BrokerConnection, ConnectionKind
 from risk.models import POSITIVE_LIMITS, RiskSettings
 from sigmatrader import clock
 from trading import analytics, selectors
+from trading.domain import coverage
 from trading.domain.order import Status
+from trading.domain.session import trading_day
 from trading.domain.values import Origin
 from trading.models import Alert, ClosedTrade, Fill, Order, OrderEvent, Strategy
 from trading.selectors import ProfitAndLoss
+from trading.services import calendar
 from trading.services.connections import default_connection
 from trading.web.views.shared import is_htmx
 
@@ -97,7 +100,8 @@ def _books(today: datetime) -> list[Book]:
 
 
 def attention(today: datetime) -> list[Attention]:
-    """Unknown outcomes, today's refusals, orders set aside from AUTO, refused alerts."""
+    """Unknown outcomes, today's refusals, orders set aside from AUTO, refused alerts, and what the
+    market calendar lacks."""
     found = [
         _about(order, order.error_message or "The broker may or may not have this order.")
         for order in Order.objects.filter(status=Status.UNKNOWN).order_by("pk")[:_SHOWN]
@@ -122,6 +126,12 @@ def attention(today: datetime) -> list[Attention]:
                 f"{reverse('alerts')}?outcome=REJECTED",
             )
         )
+    found += [
+        Attention(
+            "CALENDAR", "Market calendar", text, reverse("admin:trading_marketday_changelist")
+        )
+        for text in coverage.warnings(calendar.current(), trading_day(clock.now()))
+    ]
     return found
 
 
