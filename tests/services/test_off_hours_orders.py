@@ -1,7 +1,7 @@
 """Live orders while their market is closed: by our calendar, and by the broker's own word."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,11 +20,15 @@ from trading.domain.values import (
     TradingStateName,
     Variety,
 )
-from trading.models import Order
-from trading.services import halting, queue
+from trading.models import Instrument, MarketDay, Order
+from trading.services import calendar, halting, queue
 from trading.services.attempts import tag_for
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("market_calendar"),
+]
 
 
 def varieties(desk: Desk) -> list[str]:
@@ -334,6 +338,46 @@ def test_reject_takes_the_brokers_refusal_as_the_end(desk: Desk) -> None:
     assert order.status == "FAILED"
     assert "not open for trading" in order.error_message
     assert desk.send_next() is None
+
+
+# -- the closing auction --------------------------------------------------------------------------
+
+
+def test_an_auto_order_for_a_share_with_futures_waits_for_a_person_in_the_closing_auction(
+    db: None,
+) -> None:
+    with open_desk(datetime(2026, 12, 2, 15, 16, tzinfo=clock.IST)) as desk:
+        Instrument.objects.create(
+            exchange="NFO",
+            tradingsymbol="INFY26DECFUT",
+            name="INFY",
+            search_key="INFY26DECFUT",
+            instrument_type="FUT",
+            expiry=date(2026, 12, 29),
+            listed_on=desk.now.date(),
+        )
+        order = desk.order(auto=True, strategy=desk.strategy())
+        assert desk.send_next() is None
+        assert "closing auction, from 15:20 to 15:35" in desk.fresh(order).set_aside_reason
+        queue.execute(desk.fresh(order), actor="asha")
+        assert desk.sent(order).variety == Variety.REGULAR
+
+
+def test_an_auto_order_for_another_share_goes_until_the_close(db: None) -> None:
+    with open_desk(datetime(2026, 12, 2, 15, 16, tzinfo=clock.IST)) as desk:
+        order = desk.order(auto=True, strategy=desk.strategy())
+        assert desk.sent(order).variety == Variety.REGULAR
+
+
+# -- a day that somebody has entered --------------------------------------------------------------
+
+
+def test_a_holiday_that_is_entered_counts_for_the_next_order(desk: Desk) -> None:
+    MarketDay.objects.create(segment="EQUITY", date=desk.now.date(), kind="CLOSED", note="Strike")
+    calendar.forget()
+    order = desk.order(auto=True, strategy=desk.strategy(OffHours.QUEUE))
+    assert desk.send_next() is None
+    assert desk.fresh(order).not_before == NEXT_OPEN
 
 
 # -- past the calendar ----------------------------------------------------------------------------

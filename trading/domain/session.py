@@ -62,7 +62,7 @@ def auction_on(exchange: str, day: date, calendar: Calendar = SHIPPED) -> Closin
     auction = hours.auction
     if auction is None or window is None or day < auction.since:
         return None
-    if window[1] != hours.closes_on(day):
+    if window[1] != hours.closes_on(day) or window[0] >= auction.continuous_until:
         return None
     times = (auction.continuous_until, auction.opens, auction.closes)
     return ClosingAuction(*(at_time(day, one) for one in times))

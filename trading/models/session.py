@@ -111,12 +111,13 @@ class MarketHours(models.Model):
                 | Q(
                     **{f"{name}__isnull": False for name in _AUCTION},
                     opens__lt=F("continuous_until"),
+                    closes__gte=F("continuous_until"),
                     continuous_until__lte=F("auction_opens"),
                     auction_opens__lt=F("auction_closes"),
                 ),
                 name="market_hours_auction",
                 violation_error_message="Fill in all of the closing auction or nothing, its times "
-                "in order and after the open.",
+                "in order and its begin inside the session.",
             ),
             one_of("segment", Segment, "market_hours_segment_word"),
         ]

@@ -153,7 +153,8 @@ def test_the_header_says_how_the_market_stands_and_for_how_long(now: datetime, t
 # -- properties ----------------------------------------------------------------------------------
 
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 3, 1))
-TIMES = st.times(time(1), time(23)).map(lambda one: one.replace(second=0, microsecond=0))
+EDGES = st.sampled_from([time(9, 15), time(15, 15), time(15, 20), time(15, 30), time(15, 35)])
+TIMES = EDGES | st.times(time(1), time(23)).map(lambda one: one.replace(second=0, microsecond=0))
 SESSIONS = st.lists(TIMES, min_size=2, max_size=2, unique=True).map(
     lambda pair: Day(kind=DayKind.SESSION, opens=min(pair), closes=max(pair))
 )
