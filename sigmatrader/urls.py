@@ -8,6 +8,7 @@ from django.urls import include, path
 from sigmatrader import health, metrics
 from trading.api.views.about import Root
 from trading.web.forms import LoginForm
+from trading.webhooks.pages import alert_test
 
 urlpatterns = [
     path("health", health.health, name="health"),
@@ -33,6 +34,7 @@ urlpatterns = [
         name="login",
     ),
     path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("alerts/test/", alert_test, name="alert_test"),
     path("", include("trading.web.urls")),
 ]
 

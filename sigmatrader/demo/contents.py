@@ -1,16 +1,20 @@
 """What the demo's installation holds when it starts: its account as the default, its strategies."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 from brokers.connections import ENVIRONMENT_NAME
 from brokers.models import BrokerConnection
-from trading.domain.values import ExecutionTarget, Mode, OrderType, Product
+from risk.engine.limits import FRESH
+from risk.models import RiskSettings
+from trading.domain.values import ExecutionTarget, Mode, OrderType, Product, RiskScope
 from trading.models import Strategy
 
 TREND: Final = "supertrend"
 BREAKOUT: Final = "nifty-breakout"
 PULLBACK: Final = "pullback"
 SWING: Final = "swing"
+DAILY_LOSS: Final = Decimal(4000)  # of the losing day
 
 _STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     TREND: {
@@ -41,12 +45,16 @@ _STRATEGIES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def fill() -> BrokerConnection:
-    """Make what is missing; the account at the simulated broker."""
+def fill(day: str = "sample") -> BrokerConnection:
+    """Make what is missing for the day; the account at the simulated broker."""
     connection = BrokerConnection.objects.get(name=ENVIRONMENT_NAME)
     connection.make_default()
     for name, values in _STRATEGIES.items():
         Strategy.objects.get_or_create(
             name=name, defaults={"execution_target": ExecutionTarget.LIVE, **values}
+        )
+    if day == "losing":
+        RiskSettings.objects.get_or_create(
+            scope=RiskScope.GLOBAL, defaults={**FRESH, "max_daily_loss": DAILY_LOSS}
         )
     return connection

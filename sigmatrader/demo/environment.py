@@ -24,6 +24,7 @@ HOST: Final = "127.0.0.1"
 WEB_PORT: Final = 8100
 BROKER_PORT: Final = 8110
 API_KEY: Final = "demokey"
+DAYS: Final = ("sample", "losing")
 MARKER: Final = "demo-day"
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 
@@ -44,6 +45,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=1.0,
         help="how fast the day's events follow each other: 1 takes about five minutes, 2 half of "
         "that. Clocks always run at their usual speed",
+    )
+    parser.add_argument(
+        "--day",
+        choices=DAYS,
+        default=DAYS[0],
+        help="sample: something of everything. losing: losses that stop trading (%(default)s)",
     )
     parser.add_argument(
         "--keep", action="store_true", help="go on with the last demo's data, on the next day"

@@ -8,9 +8,11 @@ from typing import Any
 
 from brokers.accounts import session_of
 from brokers.models import AccountState, BrokerConnection
+from risk import policy
 from sigmatrader import clock
 from sigmatrader.demo import wire
 from sigmatrader.demo.market import DemoMarket
+from trading.domain.values import TradingStateName
 from trading.models import Order
 from trading.services.instrument_list import list_problem
 
@@ -113,6 +115,17 @@ class Stage:
                 self.say(f"order  {order_id} {_told(order)}" + ("" if over else " – still"))
                 return order
             self._wait(_LOOK_SECONDS)
+
+    def account_becomes(self, state: TradingStateName, seconds: float) -> bool:
+        """Whether the account's trading state is `state` within so many seconds; told if it is."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for one in policy.current_states():
+                if one.connection_id == self.connection.pk and one.state is state:
+                    self.say(f"state  the account is {state}: {one.reason}")
+                    return True
+            self._wait(_LOOK_SECONDS)
+        return False
 
     def tell_profit(self, market: DemoMarket) -> None:
         """A line with the day's profit or loss as the broker counts it."""

@@ -20,6 +20,7 @@ from risk.engine.snapshot import (
     WorkingOrder,
 )
 from risk.models import Breaker
+from trading.domain.calendar import segment_of
 from trading.domain.differences import Difference, PositionKey, differences
 from trading.domain.values import InstrumentKey, Product, Side
 from trading.models import Order
@@ -37,7 +38,6 @@ from trading.services.instrument_facts import (
     Listing,
     kind_of,
     read_listing,
-    segment_of,
     underlying_of,
 )
 from trading.services.margin_facts import Answer, answer_for, margin_of
@@ -200,7 +200,7 @@ def _positions(
                 tradingsymbol=key.tradingsymbol,
                 product=Product(key.product),
                 underlying=underlying_of(instrument, listed),
-                segment=segment_of(key.exchange),
+                segment=segment_of(key.exchange).value,
                 kind=kind_of(instrument, listed),
                 quantity=row.quantity if row else 0,
                 working_buy=more.buy if more else 0,

@@ -293,7 +293,7 @@ class _Reads:
             connection_simulated=connection.simulated,
             market_refusal=route_of(order, connection, self._now).refusal,
             instrument=self._market.instrument(order.instrument),
-            market=self._market.session(order.exchange, Product(order.product)),
+            market=self._market.session(order.instrument, Product(order.product)),
             account=self._account(order, connection, wanted),
             strategy=self._strategy(order, connection, wanted),
             recent=self._recent_of(order, connection, wanted),

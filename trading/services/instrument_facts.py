@@ -2,30 +2,20 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from decimal import Decimal
 
 from brokers.models import PriceBand
 from risk.engine.snapshot import InstrumentFacts, MarketFacts
 from risk.models import ProductSchedule
 from trading.domain import symbols
-from trading.domain.session import COVERED_UNTIL, IST, session_on, trading_day
+from trading.domain.calendar import segment_of
+from trading.domain.market import MarketState, market_facts
+from trading.domain.session import at_time, trading_day
 from trading.domain.values import InstrumentKey, Product
 from trading.models import ContractRule, Instrument
+from trading.services import calendar
 from trading.services.instruments import no_list
-
-_SEGMENTS = {
-    "NSE": "EQUITY",
-    "BSE": "EQUITY",
-    "NFO": "DERIVATIVES",
-    "BFO": "DERIVATIVES",
-    "CDS": "CURRENCY",
-    "BCD": "CURRENCY",
-    "MCX": "COMMODITY",
-    "NCO": "COMMODITY",
-}
-# How long before the close the broker ends intraday positions.
-_SQUARE_OFF_MINUTES = {"EQUITY": 5, "DERIVATIVES": 14, "COMMODITY": 10, "CURRENCY": 0}
 
 Listing = Mapping[InstrumentKey, Instrument]
 
@@ -39,11 +29,6 @@ def read_listing(keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, Instrumen
     ).order_by()
     found = {InstrumentKey(row.exchange, row.tradingsymbol): row for row in rows}
     return {key: row for key, row in found.items() if key in wanted}
-
-
-def segment_of(exchange: str) -> str:
-    """The segment of an exchange; one that is not known keeps the hours of NSE."""
-    return _SEGMENTS.get(exchange, "EQUITY")
 
 
 def kind_of(key: InstrumentKey, row: Instrument | None) -> str:
@@ -74,6 +59,7 @@ class Market:
     freezes: Mapping[tuple[str, str], int | None]
     bands: Mapping[InstrumentKey, tuple[Decimal, Decimal]]
     last_entries: Mapping[str, time]
+    with_futures: Mapping[InstrumentKey, bool]
 
     def instrument(self, key: InstrumentKey) -> InstrumentFacts:
         """The facts of one of the instruments that orders are for."""
@@ -83,7 +69,7 @@ class Market:
         return InstrumentFacts(
             listed=True if row else None if key.exchange in self.without_list else False,
             kind=kind_of(key, row),
-            segment=segment_of(key.exchange),
+            segment=segment_of(key.exchange).value,
             underlying=underlying,
             of_index=(
                 key.exchange not in symbols.CASH_EXCHANGES
@@ -97,24 +83,25 @@ class Market:
             upper_circuit=upper,
         )
 
-    def session(self, exchange: str, product: Product) -> MarketFacts:
-        """The market of an exchange, and the user's own last hour for entries of the product."""
-        day = trading_day(self.now)
-        session = session_on(exchange, day)
-        is_open = session is not None and session.contains(self.now)
-        square_off = None
-        if session is not None and product is Product.MIS:
-            minutes = _SQUARE_OFF_MINUTES[segment_of(exchange)]
-            square_off = session.closes_at - timedelta(minutes=minutes)
+    def session(self, key: InstrumentKey, product: Product) -> MarketFacts:
+        """The market of one of them, and the user's own last hour for entries of the product."""
+        facts = market_facts(
+            calendar.current(),
+            key.exchange,
+            product,
+            self.now,
+            has_futures=self.with_futures[key],
+        )
         last_entry = self.last_entries.get(product)
+        trades = facts.opens_at is not None
         return MarketFacts(
-            covered=day <= COVERED_UNTIL,
-            open=is_open,
-            state="OPEN" if is_open else "CLOSED",
-            square_off_at=square_off,
-            no_new_entries_at=(
-                datetime.combine(day, last_entry, tzinfo=IST) if session and last_entry else None
-            ),
+            covered=facts.covered,
+            open=facts.state is MarketState.OPEN,
+            state=facts.state,
+            square_off_at=facts.square_off_at,
+            no_new_entries_at=at_time(trading_day(self.now), last_entry)
+            if trades and last_entry
+            else None,
         )
 
 
@@ -131,6 +118,9 @@ def read_market(
         freezes=_freezes([listing[key] for key in wanted if key in listing]),
         bands=_bands(wanted, now),
         last_entries=_last_entries(),
+        with_futures={
+            key: calendar.has_futures(key.exchange, key.tradingsymbol, now) for key in wanted
+        },
     )
 
 

@@ -174,9 +174,11 @@ def check_amount(value: object) -> str:
 
 
 @register.simple_tag
-def use_bar(value: object, limit: object) -> SafeString | str:
-    """How much of a limit is used: a bar and its percentage; nothing where there is no share."""
-    share = _share(value, limit)
+def use_bar(check: Mapping[str, object]) -> SafeString | str:
+    """How much of a check's limit is used: a bar and its percentage, where there is a share."""
+    if check.get("setting") == "hard":
+        return ""
+    share = _share(check.get("value"), check.get("limit"))
     if share is None:
         return ""
     return format_html(

@@ -27,11 +27,11 @@ class Command(Up):
             raise CommandError("Start the demo from the command line: manage.py demo.")
         self._market = (
             f"{sys.executable} {settings.BASE_DIR / 'manage.py'} demomarket "
-            f"--port {options['broker_port']} --pace {options['pace']}"
+            f"--port {options['broker_port']} --pace {options['pace']} --day {options['day']}"
             + (" --headless-login" if options["headless_login"] else "")
         )
         first_run = prepare()
-        contents.fill()
+        contents.fill(options["day"])
         configuration = self._write_configuration(["market", "web", "worker"])
         self._greet(first_run, with_worker=True)
         self.stdout.flush()

@@ -18,6 +18,7 @@ from brokers.simulator.server import FIRST_USER, KiteSimulator
 from sigmatrader import clock
 from sigmatrader.demo import environment, wire
 from sigmatrader.demo.day import SampleDay
+from sigmatrader.demo.losing_day import LosingDay
 from sigmatrader.demo.market import DemoMarket
 from sigmatrader.demo.stage import DayStopped, Stage
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, required=True)
         parser.add_argument("--pace", type=float, default=1.0)
+        parser.add_argument("--day", choices=environment.DAYS, default=environment.DAYS[0])
         parser.add_argument("--headless-login", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,23 +43,23 @@ class Command(BaseCommand):
         with _simulator(options["port"]) as simulator:
             player = threading.Thread(
                 target=self._play,
-                args=(simulator, options["pace"], options["headless_login"]),
+                args=(simulator, options),
                 name="player",
             )
             player.start()
             self._stopping.wait()
             player.join()
 
-    def _play(self, simulator: KiteSimulator, pace: float, headless: bool) -> None:
-        stage = Stage(
-            BrokerConnection.objects.get(name=ENVIRONMENT_NAME), self._say, self._stopping, pace
-        )
+    def _play(self, simulator: KiteSimulator, options: dict[str, Any]) -> None:
+        account = BrokerConnection.objects.get(name=ENVIRONMENT_NAME)
+        stage = Stage(account, self._say, self._stopping, options["pace"])
         try:
-            if headless:
+            if options["headless_login"]:
                 self._log_in(stage)
             stage.wait_for_login()
             market = DemoMarket(simulator, stage.connection.user_id, stage.pause)
-            SampleDay(stage, market).play()
+            day = LosingDay if options["day"] == "losing" else SampleDay
+            day(stage, market).play()
             stage.note(
                 "That was the day. Prices and broker go on: execute what waits in the queue, send "
                 "alerts of your own, close a position. Ctrl-C stops everything."

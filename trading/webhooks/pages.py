@@ -1,0 +1,46 @@
+"""The page on which a message is tried before TradingView sends it."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from sigmatrader import clock
+from sigmatrader.db import Busy
+from trading.webhooks.reading import MAX_BYTES
+from trading.webhooks.rehearsal import rehearse
+
+_BUSY = "The database is busy with something else: try again."
+
+
+class MessageForm(forms.Form):
+    message = forms.CharField(
+        label="Alert message",
+        max_length=MAX_BYTES,
+        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="The message as TradingView would send it, with its placeholders filled in.",
+        error_messages={"required": "Paste a message first."},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def alert_test(request: HttpRequest) -> HttpResponse:
+    """Read, plan and judge a message as if it had arrived now. Stores and sends nothing."""
+    form = MessageForm(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {}
+    if form.is_bound and form.is_valid():
+        try:
+            rehearsal = rehearse(form.cleaned_data["message"], clock.now())
+        except Busy:
+            form.add_error(None, _BUSY)
+        else:
+            decision = rehearsal.decision
+            context["rehearsal"] = rehearsal
+            # The secret that was typed is not sent back.
+            form = MessageForm(initial={"message": rehearsal.shown})
+            context["decision"] = decision
+            context["checks"] = decision.as_json(clock.now())["checks"] if decision else []
+    status = 422 if form.errors else 200
+    return render(request, "trading/alert_test.html", {**context, "form": form}, status=status)
