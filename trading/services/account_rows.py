@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
@@ -287,33 +288,26 @@ def _first_of_interest(
 
 def _fills_after(connection: BrokerConnection, moment: datetime) -> tuple[FilledRow, ...]:
     rows = Fill.objects.filter(connection=connection, booked_at__gt=moment).order_by()
-    return tuple(
-        FilledRow(
-            exchange=row[0],
-            tradingsymbol=row[1],
-            product=row[2],
-            side=Side(row[3]),
-            quantity=row[4],
-            price=row[5],
-            booked_at=row[6],
-            order_quantity=row[7],
-            reduce_only=row[8],
-            multiplier=row[9],
-            margin=row[10],
-        )
-        for row in rows.values_list(
-            "exchange",
-            "symbol",
-            "product",
-            "side",
-            "qty",
-            "price",
-            "booked_at",
-            "order__qty",
-            "order__reduce_only",
-            "order__multiplier",
-            "order__margin__required",
-        )
+    names = ("side", "qty", "price", "booked_at", "order__qty", "order__reduce_only")
+    found = rows.values_list(
+        "exchange", "symbol", "product", *names, "order__multiplier", "order__margin__required"
+    )
+    return tuple(_filled(row) for row in found)
+
+
+def _filled(row: tuple[Any, ...]) -> FilledRow:
+    return FilledRow(
+        exchange=row[0],
+        tradingsymbol=row[1],
+        product=row[2],
+        side=Side(row[3]),
+        quantity=row[4],
+        price=row[5],
+        booked_at=row[6],
+        order_quantity=row[7],
+        reduce_only=row[8],
+        multiplier=row[9],
+        margin=row[10],
     )
 
 

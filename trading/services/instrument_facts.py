@@ -59,7 +59,7 @@ class Market:
     freezes: Mapping[tuple[str, str], int | None]
     bands: Mapping[InstrumentKey, tuple[Decimal, Decimal]]
     last_entries: Mapping[str, time]
-    with_futures: Mapping[InstrumentKey, bool]
+    with_futures: frozenset[InstrumentKey]
 
     def instrument(self, key: InstrumentKey) -> InstrumentFacts:
         """The facts of one of the instruments that orders are for."""
@@ -90,7 +90,7 @@ class Market:
             key.exchange,
             product,
             self.now,
-            has_futures=self.with_futures[key],
+            has_futures=key in self.with_futures,
         )
         last_entry = self.last_entries.get(product)
         trades = facts.opens_at is not None
@@ -118,9 +118,7 @@ def read_market(
         freezes=_freezes([listing[key] for key in wanted if key in listing]),
         bands=_bands(wanted, now),
         last_entries=_last_entries(),
-        with_futures={
-            key: calendar.has_futures(key.exchange, key.tradingsymbol, now) for key in wanted
-        },
+        with_futures=calendar.with_futures(wanted, now),
     )
 
 

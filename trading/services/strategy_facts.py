@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
@@ -110,21 +111,8 @@ def read_recent(
     rows = Order.objects.filter(
         strategy_id=strategy_id, connection=connection, sent_at__gt=now - RECENT
     ).order_by("-sent_at")
-    sent = [
-        RecentOrder(
-            order_id=row[0],
-            exchange=row[1],
-            tradingsymbol=row[2],
-            product=Product(row[3]),
-            side=Side(row[4]),
-            quantity=row[5],
-            automatic=row[6] == Mode.AUTO,
-            at=row[7],
-        )
-        for row in rows.values_list(
-            "pk", "exchange", "tradingsymbol", "product", "side", "qty", "mode", "sent_at"
-        )[: MOST_RECENT + 1]
-    ]
+    names = ("pk", "exchange", "tradingsymbol", "product", "side", "qty", "mode", "sent_at")
+    sent = [_recent(row) for row in rows.values_list(*names)[: MOST_RECENT + 1]]
     on_the_way = [
         RecentOrder(
             order_id=one.order_id,
@@ -140,6 +128,19 @@ def read_recent(
         if one.strategy_id == strategy_id and one.sent_at is None
     ]
     return sorted([*on_the_way, *sent], key=lambda one: (one.at, one.order_id), reverse=True)
+
+
+def _recent(row: tuple[Any, ...]) -> RecentOrder:
+    return RecentOrder(
+        order_id=row[0],
+        exchange=row[1],
+        tradingsymbol=row[2],
+        product=Product(row[3]),
+        side=Side(row[4]),
+        quantity=row[5],
+        automatic=row[6] == Mode.AUTO,
+        at=row[7],
+    )
 
 
 # -- an order's own past -------------------------------------------------------------------------
