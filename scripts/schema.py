@@ -12,7 +12,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 from sigmatrader.fields import DEFAULT_SCALE, ScaledDecimalField
 
-APPS = ("trading", "risk", "brokers")
+APPS = ("trading", "risk", "brokers", "sigmatrader")
 
 _TYPES = {
     "BigAutoField": "bigint, key",

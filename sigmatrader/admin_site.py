@@ -1,7 +1,15 @@
-"""The admin under the product's own name."""
+"""The admin under the product's own name, behind the desk's login."""
+
+from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 
 class SigmaTraderAdminSite(admin.AdminSite):
@@ -9,6 +17,18 @@ class SigmaTraderAdminSite(admin.AdminSite):
     site_title = "SigmaTrader"
     index_title = "Strategies, risk settings, connections and the records"
     enable_nav_sidebar = True
+
+    @login_not_required
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One login for desk and admin: it has the lock-out and asks for the second factor."""
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied
+        wanted = request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index")
+        return HttpResponseRedirect(
+            f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: wanted})}"
+        )
 
 
 class SigmaTraderAdminConfig(AdminConfig):

@@ -7,7 +7,7 @@ from django.urls import include, path
 
 from sigmatrader import health, metrics
 from trading.api.views.about import Root
-from trading.web.forms import LoginForm
+from trading.web.login_forms import LoginForm
 from trading.webhooks.pages import alert_test
 
 urlpatterns = [

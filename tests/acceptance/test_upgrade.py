@@ -40,6 +40,10 @@ def test_a_database_of_the_first_version_goes_on(make_server: ServerFactory) -> 
     assert len(server.api("/api/trades/").json()["results"]) == 1
     outcomes = [alert["outcome"] for alert in server.api("/api/alerts/").json()["results"]]
     assert sorted(outcomes) == ["ACCEPTED"] * 5 + ["REJECTED"]
+    # Whoever had no second factor is asked for none.
+    resumed = {"state": "ACTIVE", "reason": "after the upgrade"}
+    assert server.api("/api/trading-state/", data=resumed).status == 200
+    assert "has no second factor" in server.manage("removesecondfactor", server.admin_username)
     # The waiting order can be sent, and the old secret still opens the door.
     waiting = orders["NSE:SBIN"]["id"]
     server.api(f"/api/orders/{waiting}/execute/", method="POST", data={})

@@ -139,10 +139,10 @@ def test_the_admin_wears_the_products_name_and_says_whose_money_it_is(desk):
     assert 'desk-money desk-paper">PAPER<' in page
 
 
-def test_the_admins_own_login_needs_no_desk(client, db):
-    response = client.get(reverse("admin:login"))
-    assert response.status_code == 200
-    assert "desk-money" not in text_of(response)
+def test_the_admin_is_entered_through_the_desks_login(client, db):
+    response = client.get(reverse("admin:login"), {"next": "/admin/trading/"})
+    assert response.url == "/accounts/login/?next=%2Fadmin%2Ftrading%2F"
+    assert "desk-money" not in text_of(client.get(response.url))
 
 
 def test_a_user_who_is_no_staff_is_kept_out(client, reader):

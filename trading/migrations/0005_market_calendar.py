@@ -114,7 +114,7 @@ def special_days():
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0006_risk_facts'),
+        ('trading', '0004_fill_booked_at'),
     ]
 
     operations = [

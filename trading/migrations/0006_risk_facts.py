@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0003_risk_facts'),
-        ('trading', '0004_fill_booked_at'),
+        ('trading', '0005_market_calendar'),
     ]
 
     operations = [

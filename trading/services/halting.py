@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 
 from risk import policy
+from sigmatrader import second_factor
 from sigmatrader.db import write_transaction
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.values import StateScope, TradingStateName
@@ -22,6 +23,14 @@ class StateChange:
     scope: StateScope
     set_aside: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The person who asks for a change, and the code of their second factor ("" for none)."""
+
+    user: second_factor.User
+    code: str = field(default="", repr=False)
 
 
 def _orders_of(
@@ -53,6 +62,11 @@ def _check(
         raise InvalidChange("The trading state can't be changed so.", errors=errors)
 
 
+def _check_code(confirmed: Confirmation) -> None:
+    if error := second_factor.verify(confirmed.user, confirmed.code):
+        raise InvalidChange("Trading is not resumed.", errors={"code": [error]})
+
+
 def _cancel_for_sure(order_id: int, actor: str) -> bool:
     """Ask for the cancel until it is asked or the order has ended; fills come in between."""
     while True:
@@ -75,15 +89,19 @@ def set_state(
     strategy_id: int | None = None,
     *,
     cancel_working: bool = False,
+    confirmed_by: Confirmation | None = None,
 ) -> StateChange:
     """Change the trading state of everything, one account or one strategy.
 
     HALTED sets every queued order of the scope aside (a person decides again later); with
     `cancel_working` the working ones are cancelled. The state is committed first, so that nothing
-    is claimed after it. Raises InvalidChange with the field and the fix.
+    is claimed after it. A person's request comes with `confirmed_by`: whoever has a second factor
+    needs a code for ACTIVE. Raises InvalidChange with the field and the fix.
     """
     state, scope = TradingStateName(state), StateScope(scope)
     _check(state, scope, reason, connection_id, strategy_id)
+    if state is TradingStateName.ACTIVE and confirmed_by is not None:
+        _check_code(confirmed_by)
     policy.set_state(
         scope, state, reason.strip(), actor, connection_id=connection_id, strategy_id=strategy_id
     )

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.validators import MaxValueValidator, MinValueValidator
 
 from brokers.models import BrokerConnection, ConnectionKind
@@ -23,10 +22,10 @@ from trading.domain.values import (
 )
 from trading.models import Alert, Order, Strategy
 from trading.services.queue import EDITABLE, MAX_PRICE, MAX_QUANTITY, MODIFIABLE
+from trading.web.login_forms import CodeField
 from trading.web.widgets import SymbolInput
 
 OPEN = "OPEN"
-LONGEST_USER_NAME = 150
 MONEY_CHOICES = [
     ("", "Every account"),
     *((kind.value.lower(), kind.label) for kind in ConnectionKind),
@@ -44,16 +43,6 @@ def _any(words: type[StrEnum], label: str) -> list[tuple[str, str]]:
 def _typed(value: Any) -> Any:
     """Thousands separators and the rupee sign are welcome in numbers."""
     return value.replace(",", "").replace("₹", "").strip() if isinstance(value, str) else value
-
-
-class LoginForm(AuthenticationForm):
-    """Refuses a user name that no user can have before anything is looked up or recorded."""
-
-    def clean_username(self) -> str:
-        name: str = self.cleaned_data["username"]
-        if len(name) > LONGEST_USER_NAME:
-            raise forms.ValidationError(f"A user name has at most {LONGEST_USER_NAME} letters.")
-        return name
 
 
 class QuantityField(forms.IntegerField):
@@ -215,6 +204,7 @@ class StateForm(forms.Form):
     cancel_working = forms.BooleanField(
         label="Cancel the orders that work at the broker too", required=False
     )
+    code = CodeField(help_text="To go back to ACTIVE.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -11,6 +11,7 @@ from trading.web.views import (
     queue,
     records,
     risk,
+    second_factor,
     settings,
 )
 
@@ -45,4 +46,9 @@ urlpatterns = [
     path("settings/", settings.page, name="settings"),
     path("settings/secret/", settings.show_secret, name="show_secret"),
     path("settings/secret/rotate/", settings.rotate_secret, name="rotate_secret"),
+    path("settings/second-factor/", second_factor.page, name="second_factor"),
+    path("settings/second-factor/begin/", second_factor.begin, name="second_factor_begin"),
+    path("settings/second-factor/confirm/", second_factor.confirm, name="second_factor_confirm"),
+    path("settings/second-factor/codes/", second_factor.renew, name="second_factor_renew"),
+    path("settings/second-factor/remove/", second_factor.remove, name="second_factor_remove"),
 ]

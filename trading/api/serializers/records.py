@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from brokers.models import BrokerConnection
+from sigmatrader.second_factor import LONGEST_CODE
 from trading.api.serializers.fields import (
     ConnectionField,
     InputSerializer,
@@ -176,7 +177,8 @@ class TradingStateChangedSerializer(TradingStateSerializer):
 
 
 class TradingStateChangeSerializer(InputSerializer):
-    """A change of the trading state. ACTIVE needs a reason."""
+    """A change of the trading state. ACTIVE needs a reason, and a code of whoever has a second
+    factor."""
 
     state = WordField(TradingStateName)
     scope = WordField(StateScope, required=False, default=StateScope.EVERYTHING.value)
@@ -189,6 +191,13 @@ class TradingStateChangeSerializer(InputSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
     cancel_working = serializers.BooleanField(required=False, default=False)
     square_off = serializers.BooleanField(required=False, default=False)
+    code = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=LONGEST_CODE,
+        help_text="Of the authenticator app, or a recovery code; for ACTIVE alone.",
+    )
 
     def validate_square_off(self, value: bool) -> bool:
         if value:

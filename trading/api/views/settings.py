@@ -25,6 +25,7 @@ from trading.domain.values import RiskScope
 from trading.models import Strategy
 from trading.services import halting
 from trading.services.errors import Conflict
+from trading.services.halting import Confirmation
 
 _REFUSED = {400: ErrorSerializer, 404: ErrorSerializer}
 
@@ -204,6 +205,7 @@ class TradingStateView(ApiView):
             connection_id=account.pk if account else None,
             strategy_id=strategy.pk if strategy else None,
             cancel_working=asked["cancel_working"],
+            confirmed_by=Confirmation(request.user, asked["code"]),
         )
         touched = {"set_aside": change.set_aside, "cancelled": change.cancelled}
         return Response({**_states(), **touched})

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from risk import policy
 from risk.models import RiskSettings, TradingStateChange
+from sigmatrader import second_factor
 from trading.domain.values import StateScope, TradingStateName
 from trading.services import halting
 from trading.services.errors import ServiceError
-from trading.services.halting import StateChange
+from trading.services.halting import Confirmation, StateChange
 from trading.web.forms import StateForm, add_service_errors
 from trading.web.views.shared import actor, back, told
 
@@ -30,6 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
                 reason=form.cleaned_data["reason"],
                 actor=actor(request),
                 cancel_working=form.cleaned_data["cancel_working"],
+                confirmed_by=Confirmation(request.user, form.cleaned_data["code"]),
                 **form.scope,
             )
             messages.success(request, _said(change))
@@ -39,6 +41,7 @@ def page(request: HttpRequest) -> HttpResponse:
     limits = RiskSettings.objects.select_related("strategy").order_by("scope", "strategy__name")
     context = {
         "form": form,
+        "asks_code": second_factor.has_second_factor(request.user),
         "states": policy.current_states(),
         "history": TradingStateChange.objects.all()[:_HISTORY_SHOWN],
         "limits": limits,

@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from risk.models import RiskSettings
+from sigmatrader import second_factor
 from sigmatrader.crypto import CryptoError
 from trading.models import Strategy, WebhookSecret
 from trading.services import webhook_secrets
@@ -43,6 +44,8 @@ def _page(
         "addresses": accounts.addresses(request),
         "strategies": Strategy.objects.select_related("connection"),
         "limits": RiskSettings.objects.select_related("strategy"),
+        "second_factor": second_factor.confirmed_device(request.user),
+        "recovery_codes_left": second_factor.recovery_codes_left(request.user),
     }
     return render(request, "trading/settings.html", context)
 
