@@ -6,8 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('brokers', '0003_risk_facts'),
-        ('trading', '0005_market_calendar'),
+        ('trading', '0006_risk_facts'),
     ]
 
     operations = [
