@@ -22,6 +22,7 @@ from risk.engine.snapshot import (
 from risk.models import Breaker
 from trading.domain.calendar import segment_of
 from trading.domain.differences import Difference, PositionKey, differences
+from trading.domain.order import Status
 from trading.domain.values import InstrumentKey, Product, Side
 from trading.models import Order
 from trading.services import limiter
@@ -119,9 +120,20 @@ def _clock_skew(rows: AccountRows) -> Decimal | None:
 
 
 def others_of(rows: AccountRows, order: Order | None) -> list[WorkingRow]:
-    """The account's working orders without `order`, and without the other leg of its trigger."""
-    mine = {order.pk, order.oco_with_id} if order is not None else set()
-    return [one for one in rows.working if one.order_id not in mine]
+    """The account's working orders without `order`, and without the other leg of its trigger.
+
+    A live exit beside an order in doubt is cut to what the broker shows just before it is sent:
+    for it the order in doubt does not count.
+    """
+    if order is None:
+        return list(rows.working)
+    mine = {order.pk, order.oco_with_id}
+    by_the_broker = order.reduce_only and not order.simulated
+    return [
+        one
+        for one in rows.working
+        if one.order_id not in mine and not (by_the_broker and one.status is Status.UNKNOWN)
+    ]
 
 
 def read_prices(

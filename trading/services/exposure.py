@@ -28,7 +28,6 @@ from risk.engine.snapshot import (
 from risk.models import Breaker
 from sigmatrader import clock
 from trading.domain.differences import PositionKey
-from trading.domain.order import Status
 from trading.domain.values import (
     ExecutionTarget,
     InstrumentKey,
@@ -47,7 +46,7 @@ from trading.services.account_facts import (
     read_breakers,
     read_prices,
 )
-from trading.services.account_rows import AccountRows, WorkingRow, read_account
+from trading.services.account_rows import AccountRows, read_account
 from trading.services.day_pnl import day_facts
 from trading.services.instrument_facts import Market, read_market
 from trading.services.routing import route_of
@@ -268,7 +267,7 @@ class _Reads:
     ) -> Snapshot:
         rows, prices = self._rows[connection.pk], self._prices[connection.pk]
         tick = prices.get(order.instrument)
-        working = _counted_for(order, rows)
+        working = others_of(rows, order)
         mine = PositionKey(order.exchange, order.tradingsymbol, order.product)
         opening = {one.key for one in working if one.open_quantity > 0 and not one.reduce_only}
 
@@ -349,15 +348,6 @@ def _once(read: Callable[[_Key], _Found]) -> Callable[[_Key], _Found]:
         return found[key]
 
     return get
-
-
-def _counted_for(order: Order, rows: AccountRows) -> list[WorkingRow]:
-    """Other orders of the account that may still fill, as the order's own position counts them."""
-    others = others_of(rows, order)
-    # A live exit beside an order in doubt is cut to what the broker shows just before it is sent.
-    if order.reduce_only and not order.simulated:
-        return [one for one in others if one.status is not Status.UNKNOWN]
-    return others
 
 
 def _quantity_of(order: Order, rows: AccountRows) -> int:
