@@ -77,7 +77,6 @@ def test_one_account_or_one_strategy_is_halted_alone(api, account):
         ({"state": "HALTED", "reason": "a\x00b"}, "reason"),
         ({"state": "HALTED", "reason": {}}, "reason"),
         ({"state": "HALTED", "cancel_working": "perhaps"}, "cancel_working"),
-        ({"state": "HALTED", "square_off": True}, "square_off"),
         ({"state": "HALTED", "cancel": True}, "cancel"),
     ],
 )
