@@ -47,6 +47,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "states": policy.current_states(),
         "breakers": alarms.current_breakers(clock.now()),
         "square_offs": [squareoff.progress(row) for row in _square_offs()],
+        "squaring": squareoff.running().exists(),
         "history": TradingStateChange.objects.all()[:_HISTORY_SHOWN],
         "limits": limits,
         "global_missing": not any(one.strategy_id is None for one in limits),
