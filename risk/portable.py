@@ -113,7 +113,7 @@ def _no_constant(literal: str) -> NoReturn:
 
 def _read(data: Mapping[str, Any]) -> list[_Entry]:
     _check_frame(data)
-    ids = dict(_strategies().values_list("name", "pk"))
+    ids = dict(strategies().values_list("name", "pk"))
     entries: list[_Entry] = []
     errors: list[str] = []
     for place, raw in enumerate(data["settings"], start=1):
@@ -197,7 +197,7 @@ def _take(entry: _Entry, actor: str, reason: str, errors: list[str]) -> Imported
     return ImportedScope(entry.label, entry.scope, entry.strategy, made, tuple(found))
 
 
-def _strategies() -> QuerySet[Any]:
+def strategies() -> QuerySet[Any]:
     """The strategies: risk knows them only by its own foreign key."""
     related = RiskSettings._meta.get_field("strategy").related_model
     assert related is not None

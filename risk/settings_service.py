@@ -49,15 +49,15 @@ def row_of(scope: str, strategy_id: int | None = None) -> RiskSettings:
     return found or begin(scope, strategy_id)
 
 
-def differences(row: RiskSettings, changes: Mapping[str, Any]) -> list[Difference]:
+def differences(
+    row: RiskSettings, changes: Mapping[str, Any], until: datetime | None = None
+) -> list[Difference]:
     """What `changes` would change in `row`, which stays as it is.
 
     Raises ValidationError by field when they may not be made.
     """
-    before, tried = _before(row), copy.copy(row)
-    _set(tried, changes)
-    _check(tried)
-    return differing(before, values_of(tried))
+    _check_until(until, clock.now())
+    return _apply(copy.copy(row), changes, until)
 
 
 def change_settings(
@@ -82,10 +82,7 @@ def change_settings(
         if stored.reverts_at is not None and stored.reverts_at <= now:
             _bring_back(stored, now)
         before, kept, ended_at = _before(stored), dict(stored.reverts_to), stored.reverts_at
-        _set(stored, changes)
-        _check(stored)
-        changed = [one.name for one in differing(before, values_of(stored))]
-        _time(stored, before, changed, changes, until)
+        changed = [one.name for one in _apply(stored, changes, until)]
         made_lasting = [name for name in kept if name not in stored.reverts_to]
         if not (stored._state.adding or changed or made_lasting or stored.reverts_at != ended_at):
             return stored
@@ -153,6 +150,18 @@ def errors_by_field(error: ValidationError) -> dict[str, list[str]]:
     return {"": list(error.messages)}
 
 
+def _apply(
+    row: RiskSettings, changes: Mapping[str, Any], until: datetime | None
+) -> list[Difference]:
+    """Put checked changes into the row in memory; what differs."""
+    before = _before(row)
+    _set(row, changes)
+    _check(row)
+    found = differing(before, values_of(row))
+    _time(row, before, [one.name for one in found], changes, until)
+    return found
+
+
 def _before(row: RiskSettings) -> dict[str, Any]:
     return baseline(row.scope) if row._state.adding else values_of(row)
 
@@ -172,12 +181,12 @@ def _check(row: RiskSettings) -> None:
         row.full_clean()
     except ValidationError as error:
         errors |= error.error_dict
-    errors |= check_scope_and_size(row, errors)
+    errors |= _beyond_fields(row, errors)
     if errors:
         raise ValidationError(errors)
 
 
-def check_scope_and_size(row: RiskSettings, known: Collection[str] = ()) -> dict[str, str]:
+def _beyond_fields(row: RiskSettings, known: Collection[str]) -> dict[str, str]:
     """What no field can say by itself, by field; those in `known` are wrong already."""
     errors: dict[str, str] = {}
     for name in WHOLE_LIMITS:

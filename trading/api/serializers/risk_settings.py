@@ -109,22 +109,25 @@ class RiskSettingsSerializer(ModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The model's own rules, which see all fields together."""
         try:
-            settings_service.differences(self._row(attrs), _settings(attrs))
+            settings_service.differences(self._row(attrs), self._changes(attrs), attrs.get("until"))
         except DjangoValidationError as error:
             raise by_field(error) from None
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> RiskSettings:
-        return self._store(validated_data, _settings(validated_data))
+        return self._store(validated_data)
 
     def update(self, instance: RiskSettings, validated_data: dict[str, Any]) -> RiskSettings:
+        return self._store(validated_data)
+
+    def _changes(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """A PUT repeats the whole row: only what differs in it is meant as a change."""
-        changes = _settings(validated_data)
-        if self.context["request"].method == "PUT":
-            changes = {
-                name: value for name, value in changes.items() if value != getattr(instance, name)
-            }
-        return self._store(validated_data, changes)
+        given = {name: value for name, value in attrs.items() if name in SETTINGS}
+        if self.context["request"].method != "PUT":
+            return given
+        return {
+            name: value for name, value in given.items() if value != getattr(self.instance, name)
+        }
 
     def _row(self, attrs: Mapping[str, Any]) -> RiskSettings:
         """The stored row, or one that begins. A row stays with its scope and strategy."""
@@ -140,18 +143,14 @@ class RiskSettingsSerializer(ModelSerializer):
             raise DjangoValidationError(moved)
         return self.instance
 
-    def _store(self, given: Mapping[str, Any], changes: Mapping[str, Any]) -> RiskSettings:
+    def _store(self, given: Mapping[str, Any]) -> RiskSettings:
         return settings_service.change_settings(
             self._row(given),
-            changes,
+            self._changes(given),
             actor=self.context["view"].actor,
             reason=given.get("reason", ""),
             until=given.get("until"),
         )
-
-
-def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attrs.items() if name in SETTINGS}
 
 
 def by_field(error: DjangoValidationError) -> serializers.ValidationError:
