@@ -155,7 +155,7 @@ class RiskSettingsSerializer(ModelSerializer):
 
 def by_field(error: DjangoValidationError) -> serializers.ValidationError:
     """A refusal of the limits with the names that the API uses."""
-    errors: dict[str, Any] = settings_service.errorsby_field(error)
+    errors: dict[str, Any] = settings_service.errors_by_field(error)
     if "strategy" in errors:
         errors["strategy_id"] = errors.pop("strategy")
     return serializers.ValidationError(errors)
