@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from risk import settings_service
 from risk.models import RiskSettings
-from risk.settings_values import GLOBAL_ONLY, Difference
+from risk.settings_values import GLOBAL_ONLY, Difference, grouped
 from trading.domain.values import ClampMode, RiskScope
 
 LEAST_CAPITAL = Decimal(10_000)
@@ -195,7 +195,8 @@ def apply_preset(
         settings_service.row_of(scope, strategy_id),
         preset.values(scope, capital),
         actor=actor,
-        reason=reason.strip() or f"The preset {preset.title}, for a capital of ₹{capital:,.0f}.",
+        reason=reason.strip()
+        or f"The preset {preset.title}, for a capital of ₹{grouped(capital)}.",
         until=until,
     )
 
