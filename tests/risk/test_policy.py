@@ -9,7 +9,7 @@ from django.db import connection
 
 from brokers.models import BrokerConnection
 from risk import policy
-from risk.engine.limits import Limits
+from risk.engine.limits import Limits, fresh_limits
 from risk.models import RiskSettings, TradingState, TradingStateChange
 from sigmatrader import clock
 from trading.domain.values import ClampMode, RiskScope, StateScope, TradingStateName
@@ -56,9 +56,12 @@ def test_two_halts_at_the_same_moment_are_both_kept():
 
 # Limits
 
+# The switches of a row in which nobody has set anything.
+WITHOUT = {"naked_option_sell": True, "self_match": False, "circuit_breaker_reducing": False}
 
-def test_without_rows_there_are_no_limits():
-    assert policy.limits_for(None, "") == []
+
+def test_without_rows_the_limits_of_a_new_installation_hold():
+    assert policy.limits_for(None, "") == [fresh_limits()]
 
 
 def test_limits_come_global_first_in_one_query(strategy, django_assert_num_queries):
@@ -90,6 +93,7 @@ def test_limits_come_global_first_in_one_query(strategy, django_assert_num_queri
             max_open_positions=5,
             max_daily_loss=Decimal(9000),
             symbol_blacklist=("TCS",),
+            **WITHOUT,
         ),
         Limits(
             scope=RiskScope.STRATEGY,
@@ -98,6 +102,7 @@ def test_limits_come_global_first_in_one_query(strategy, django_assert_num_queri
             max_order_value=Decimal(50_000),
             clamp_mode=ClampMode.REJECT,
             symbol_whitelist=("NSE:INFY",),
+            **WITHOUT,
         ),
     ]
 
