@@ -1,13 +1,13 @@
 """Prices that became known: recorded in order, read newest first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q, QuerySet, Subquery
 
 from brokers.models import PriceSource, PriceTick
 from sigmatrader.db import is_sqlite, write_transaction
@@ -17,6 +17,7 @@ from trading.domain.values import InstrumentKey
 LAST_PRICE_MAX_AGE: Final = timedelta(seconds=60)
 
 _RECENT: Final = 20
+_AT_ONCE: Final = 100
 # Taken shared by whoever records a price, exclusively by whoever must know that none is on its way.
 _TICKS_LOCK: Final = 0x5354_5449
 _LOCK_TIMEOUT_MS: Final = 250
@@ -50,9 +51,14 @@ def latest_price(exchange: str, tradingsymbol: str) -> PriceTick | None:
 
 
 def latest_prices(keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, PriceTick]:
-    """`latest_price` of each instrument that has one."""
-    found = ((key, latest_price(key.exchange, key.tradingsymbol)) for key in set(keys))
-    return {key: tick for key, tick in found if tick is not None}
+    """`latest_price` of each instrument that has one; one query for many of them."""
+    return _first_of({key: _ticks(key.exchange, key.tradingsymbol) for key in keys})
+
+
+def market_ticks(keys: Iterable[InstrumentKey], now: datetime) -> dict[InstrumentKey, PriceTick]:
+    """`market_tick` of each instrument that has one; one query for many of them."""
+    ticks = _first_of({key: _of_the_market(key.exchange, key.tradingsymbol) for key in keys})
+    return {key: tick for key, tick in ticks.items() if tick.at > now - LAST_PRICE_MAX_AGE}
 
 
 def market_price(
@@ -73,11 +79,13 @@ def market_price(
 
 
 def market_tick(exchange: str, tradingsymbol: str, now: datetime) -> PriceTick | None:
-    """The market's own last price of the last minute; alerts are no market."""
-    ticks = PriceTick.objects.filter(
-        exchange=exchange, tradingsymbol=tradingsymbol, at__gt=now - LAST_PRICE_MAX_AGE
-    ).exclude(source=PriceSource.ALERT)
-    return ticks.order_by("-id").first()
+    """The market's own last price of the last minute; alerts are no market.
+
+    Only the newest prices are looked at, so that an instrument of which nothing but alerts is
+    known costs no more than another.
+    """
+    key = InstrumentKey(exchange, tradingsymbol)
+    return market_ticks([key], now).get(key)
 
 
 def last_tick_id() -> int:
@@ -114,5 +122,29 @@ def _storable(price: Decimal) -> Decimal | None:
 
 
 def _recent(exchange: str, tradingsymbol: str, count: int) -> list[PriceTick]:
+    return list(_ticks(exchange, tradingsymbol)[:count])
+
+
+def _ticks(exchange: str, tradingsymbol: str) -> QuerySet[PriceTick]:
+    """What became known of an instrument, newest first."""
     ticks = PriceTick.objects.filter(exchange=exchange, tradingsymbol=tradingsymbol)
-    return list(ticks.order_by("-id")[:count])
+    return ticks.order_by("-id")
+
+
+def _of_the_market(exchange: str, tradingsymbol: str) -> QuerySet[PriceTick]:
+    """Of the newest prices those that no alert told, newest first."""
+    newest = _ticks(exchange, tradingsymbol).values("pk")[:_RECENT]
+    return PriceTick.objects.filter(pk__in=newest).exclude(source=PriceSource.ALERT).order_by("-id")
+
+
+def _first_of(
+    wanted: Mapping[InstrumentKey, QuerySet[PriceTick]],
+) -> dict[InstrumentKey, PriceTick]:
+    """The first row of each, where there is one."""
+    found: dict[InstrumentKey, PriceTick] = {}
+    rows = list(wanted.values())
+    for start in range(0, len(rows), _AT_ONCE):
+        first = [Subquery(ticks.values("pk")[:1]) for ticks in rows[start : start + _AT_ONCE]]
+        for tick in PriceTick.objects.filter(Q(pk__in=first)).order_by():
+            found[InstrumentKey(tick.exchange, tick.tradingsymbol)] = tick
+    return found

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from risk.engine.denials import Code, Verdict
-from risk.engine.gates import Gate, closed_gates
+from risk.engine.gates import GATES, Gate, GateRule, closed_gates
 from risk.engine.limits import Limits
 from risk.engine.rules import RULES, Amount, Finding, HardRule, LimitRule, plain
 from risk.engine.snapshot import Intent, Snapshot, only_shrinks
-from trading.domain.values import RiskScope
+from trading.domain.values import ClampMode, RiskScope
 
 Rules = Sequence[HardRule | LimitRule]
 
@@ -58,6 +58,7 @@ class Decision:
             "requested_qty": self.requested_qty,
             "final_qty": self.final_qty,
             "notes": list(self.notes),
+            "gates": [{"code": gate.code.value, "message": gate.message} for gate in self.gates],
             "checks": [
                 {
                     "code": check.code.value,
@@ -76,29 +77,39 @@ class Decision:
 
 @dataclass(slots=True)
 class _Run:
-    """The quantity on its way through the rules, and what they said."""
+    """The quantity on its way through the rules, and what they said.
+
+    `entered` is what the hard rules left: denials are judged on it, whatever is cut later, so that
+    no limit can make an order pass another limit. `quantity` is what every cut so far has left.
+    """
 
     intent: Intent
     snapshot: Snapshot
     quantity: int
+    entered: int
+    shrinks: bool = False
     checks: list[Check] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def hard(self, rule: HardRule) -> None:
-        finding = rule.judge(self.intent, self.snapshot, self.quantity)
-        self._keep(rule, RiskScope.GLOBAL, finding, self.quantity)
+        self._keep(rule, RiskScope.GLOBAL, rule.judge(self.intent, self.snapshot, self.quantity))
 
-    def limit(self, rule: LimitRule, limits: Limits, entered: int) -> None:
-        shown = self.quantity if rule.cuts else entered
+    def enter(self) -> None:
+        """What is left now is the order that every other rule judges."""
+        self.entered = self.quantity
+        self.shrinks = only_shrinks(self.intent, self.snapshot, self.entered)
+
+    def limit(self, rule: LimitRule, limits: Limits) -> None:
+        if rule.live_only and self.intent.simulated:
+            return
+        clamps = rule.cuts and limits.clamp_mode is ClampMode.CLAMP
+        shown = self.quantity if clamps else self.entered
         finding = rule.judge(self.intent, self.snapshot, limits, shown)
         if finding is not None:
-            self._keep(rule, limits.scope, finding, entered)
+            self._keep(rule, limits.scope, finding)
 
-    def _keep(
-        self, rule: HardRule | LimitRule, scope: RiskScope, finding: Finding, quantity: int
-    ) -> None:
-        denied = finding.verdict is Verdict.DENY
-        if denied and rule.spares_exits and only_shrinks(self.intent, self.snapshot, quantity):
+    def _keep(self, rule: HardRule | LimitRule, scope: RiskScope, finding: Finding) -> None:
+        if self.shrinks and rule.spares_exits and finding.verdict is not Verdict.PASS:
             text = "Not applied: the order only shrinks a position."
             finding = replace(finding, verdict=Verdict.PASS, message=text)
         if finding.verdict is Verdict.CLAMP:
@@ -119,29 +130,41 @@ class _Run:
 
 
 def evaluate(
-    intent: Intent, snapshot: Snapshot, limits: Sequence[Limits], rules: Rules = RULES
+    intent: Intent,
+    snapshot: Snapshot,
+    limits: Sequence[Limits],
+    rules: Rules = RULES,
+    gates: Sequence[GateRule] = GATES,
 ) -> Decision:
     """Judge an order by every rule: the hard ones, then GLOBAL's limits, then the strategy's.
 
-    Each scope judges the quantity that the one before it left, so that what comes out is inside
-    every limit and the tighter limit wins. All rules are evaluated even after a denial.
+    What comes out is inside every limit, so the tighter one wins. All rules are evaluated even
+    after a denial, and neither their order nor a tighter limit elsewhere can let more through.
     """
-    run = _Run(intent, snapshot, intent.quantity)
-    for rule in rules:
-        if isinstance(rule, HardRule):
+    run = _Run(intent, snapshot, intent.quantity, intent.quantity)
+    hard = [rule for rule in rules if isinstance(rule, HardRule)]
+    for rule in hard:
+        if rule.cuts:
+            run.hard(rule)
+    run.enter()
+    for rule in hard:
+        if not rule.cuts:
             run.hard(rule)
     for scope in sorted(limits, key=lambda scope: scope.scope is not RiskScope.GLOBAL):
-        entered = run.quantity
-        for rule in rules:
-            if isinstance(rule, LimitRule):
-                run.limit(rule, scope, entered)
+        for limit in rules:
+            if isinstance(limit, LimitRule):
+                run.limit(limit, scope)
+    return _decision(run, closed_gates(intent, snapshot, limits, gates))
+
+
+def _decision(run: _Run, gates: tuple[Gate, ...]) -> Decision:
+    asked = run.intent.quantity
     denied = any(check.verdict is Verdict.DENY for check in run.checks)
-    clamped = run.quantity < intent.quantity
-    outcome = Verdict.DENY if denied else Verdict.CLAMP if clamped else Verdict.PASS
+    outcome = Verdict.DENY if denied else Verdict.CLAMP if run.quantity < asked else Verdict.PASS
     return Decision(
         outcome=outcome,
-        gates=closed_gates(intent, snapshot),
-        requested_qty=intent.quantity,
+        gates=gates,
+        requested_qty=asked,
         final_qty=0 if denied else run.quantity,
         notes=tuple(run.notes),
         checks=tuple(run.checks),

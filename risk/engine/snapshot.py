@@ -183,7 +183,10 @@ class WorkingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentOrder:
-    """An order of the same strategy that was sent, or is on its way, within the longest window."""
+    """An order of the same strategy that was sent, or is on its way, within the longest window.
+
+    `quantity` is what was asked for, before risk cut it.
+    """
 
     order_id: int
     exchange: str

@@ -126,6 +126,12 @@ def is_index_name(exchange: str, symbol: str) -> bool:
     return home == "NSE" and symbol.startswith(_INDEX_PREFIXES)
 
 
+def is_index_underlying(name: str) -> bool:
+    """Whether contracts whose list calls their underlying `name` are of an index."""
+    known = _INDEX_NAMES["NSE"] | _INDEX_NAMES["BSE"]
+    return name in known or name.startswith("NIFTY")
+
+
 def series_keys(exchange: str, symbol: str) -> tuple[str, ...]:
     """The search keys that `symbol` has with each of its exchange's series behind it."""
     if exchange != "NSE":

@@ -347,6 +347,8 @@ class Fill(models.Model):
                 name="fills_open_lots",
             ),
             models.Index(fields=["-at"], name="fills_newest"),
+            # What an account has traded since its broker was last read.
+            models.Index(fields=["connection", "booked_at"], name="fills_booked"),
         ]
 
     def __str__(self) -> str:

@@ -35,6 +35,9 @@ class Position(models.Model):
             ),
             one_of("product", Product, "positions_product_word"),
         ]
+        indexes = [
+            models.Index(fields=["connection"], condition=~models.Q(qty=0), name="positions_open")
+        ]
 
     def __str__(self) -> str:
         return f"{self.qty} {self.exchange}:{self.symbol} {self.product}"
@@ -80,6 +83,11 @@ class ClosedTrade(models.Model):
             models.Index(fields=["strategy", "closed_at"], name="analytics_trades_strategy"),
             models.Index(fields=["-closed_at", "-id"], name="analytics_trades_newest"),
             models.Index(fields=["connection", "closed_at"], name="analytics_trades_account"),
+            # When a strategy last left an instrument.
+            models.Index(
+                fields=["strategy", "connection", "exchange", "symbol", "-closed_at"],
+                name="analytics_trades_exits",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(qty__gt=0), name="analytics_trades_qty"),

@@ -26,6 +26,7 @@ from trading.domain.session import IST, waiting_expires_at
 from trading.domain.values import Mode, Side, Variety
 from trading.models import Order, OrderAttempt
 from trading.services import calendar, legs, lifecycle, limiter
+from trading.services.account_rows import stale_book
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
 from trading.services.exposure import decide, held_for
@@ -33,9 +34,6 @@ from trading.services.routing import route_of, time_to_live
 
 _CANDIDATES = 20
 _BACKOFF_HORIZON = timedelta(seconds=60)
-# How old the last read of the broker's book may be for an order that nobody looks at.
-_STALE_ROUNDS = 20
-_STALE_AT_LEAST = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +230,10 @@ def _book_was_read(order: Order, account: BrokerConnection, started_at: datetime
 
 def _stale_book(order: Order, account: BrokerConnection, now: datetime) -> str:
     """Why an order that nobody looks at may not go: the book is dark. Empty when it is not."""
+    if order.mode != Mode.AUTO:
+        return ""
     state = AccountState.objects.filter(connection=account).first()
-    if order.mode != Mode.AUTO or state is None or state.book_read_at is None:
-        return ""
-    limit = max(
-        _STALE_AT_LEAST, timedelta(seconds=_STALE_ROUNDS * settings.ST.RECONCILE_INTERVAL_SECONDS)
-    )
-    if now - state.book_read_at <= limit:
-        return ""
-    seen = f"{state.book_read_at.astimezone(IST):%H:%M:%S}"
-    why = f": {state.book_error}" if state.book_error else ""
-    return f"The order book of {account.name} was last read at {seen}{why}"
+    return stale_book(account, state, now)
 
 
 def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) -> Order:

@@ -1,6 +1,6 @@
 """What a person does with orders: edit, execute, cancel, restore, retry, resolve, modify."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from datetime import timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from trading.services.cancelling import CancelResult as CancelResult
 from trading.services.cancelling import cancel as cancel
 from trading.services.contract import problems
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
-from trading.services.exposure import decide
+from trading.services.exposure import decide, decide_all
 from trading.services.instruments import resolve as resolve_symbol
 from trading.services.resolving import resolve as resolve
 
@@ -66,6 +66,11 @@ def preview(order: Order) -> Decision:
     return decide(
         order, order.connection, session_ok=session.connected, session_error=session.error
     )
+
+
+def previews(orders: Iterable[Order]) -> dict[int, Decision]:
+    """`preview` of each waiting order among `orders`, by its id."""
+    return decide_all(order for order in orders if order.status == Status.WAITING)
 
 
 def preview_of_changes(order: Order, changes: Mapping[str, Any]) -> Decision:

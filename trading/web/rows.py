@@ -132,10 +132,11 @@ def row_of(order: Order, form: EditForm | None = None) -> QueueRow:
 def rows_of(orders: Iterable[Order], forms: dict[int, EditForm] | None = None) -> list[QueueRow]:
     found = list(orders)
     prices = selectors.last_prices_of(found)
+    decisions = queue.previews(found)
     return [
         QueueRow(
             order,
-            preview=preview_of(queue.preview(order)) if order.status == Status.WAITING else None,
+            preview=preview_of(decisions[order.pk]) if order.pk in decisions else None,
             last_price=prices.get(order.instrument),
             form=(forms or {}).get(order.pk),
         )

@@ -122,18 +122,23 @@ class OrderQueue(OrderView):
         parameters=[ID_OF_STRATEGY],
     )
     def get(self, request: Request) -> Response:
-        """Every order that waits for a person, oldest first."""
+        """Every order that waits for a person, oldest first. `risk` is what risk would decide
+        now."""
         filters = Filters(request)
         strategy = filters.id("strategy_id")
         filters.check()
         waiting = (
-            Order.objects.select_related("connection")
+            Order.objects.select_related("connection", "strategy")
             .filter(status=Status.WAITING)
             .order_by("created_at", "id")
         )
         if strategy is not None:
             waiting = waiting.filter(strategy_id=strategy)
-        return Response(OrderSerializer(waiting, many=True).data)
+        orders = list(waiting)
+        now, decisions = clock.now(), queue.previews(orders)
+        for order in orders:
+            order.risk = decisions[order.pk].as_json(now)
+        return Response(OrderSerializer(orders, many=True).data)
 
 
 class OrderDetail(OrderView):
