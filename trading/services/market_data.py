@@ -179,13 +179,24 @@ def _hear_quotes(account: BrokerConnection, keys: list[InstrumentKey], seconds: 
     if found is None:
         return
     _keep(account, {key: (quote.price, quote.at) for key, quote in found.items()})
-    for key, quote in found.items():
-        if quote.lower is not None:
-            PriceBand.objects.update_or_create(
-                exchange=key.exchange,
-                tradingsymbol=key.tradingsymbol,
-                defaults={"lower": quote.lower, "upper": quote.upper, "read_at": clock.now()},
-            )
+    bands = [
+        PriceBand(
+            exchange=key.exchange,
+            tradingsymbol=key.tradingsymbol,
+            lower=quote.lower,
+            upper=quote.upper,
+            read_at=clock.now(),
+        )
+        for key, quote in found.items()
+        if quote.lower is not None and quote.upper is not None
+    ]
+    with write_transaction():
+        PriceBand.objects.bulk_create(
+            bands,
+            update_conflicts=True,
+            unique_fields=["exchange", "tradingsymbol"],
+            update_fields=["lower", "upper", "read_at"],
+        )
 
 
 def source_note() -> str:

@@ -23,6 +23,7 @@ from brokers.sessions import end_session
 from risk import policy
 from risk.engine.limits import Limits
 from sigmatrader import clock
+from sigmatrader.db import write_transaction
 from trading.domain.order import Status
 from trading.domain.values import InstrumentKey, Mode, OrderType
 from trading.models import Order, OrderMargin
@@ -162,7 +163,8 @@ def _price_age(order: Order, limits: Sequence[Limits]) -> timedelta | None:
     opens = not order.reduce_only
     if (automatic and opens and is_set("stale_alert")) or _has_collar(order, limits):
         ages.append(_DRIFT_AGE)
-    priceless = order.price is None and order.trigger_price is None
+    order_type = OrderType(order.order_type)
+    priceless = not (order_type.needs_price or order_type.needs_trigger)
     if (opens and is_set(*_OF_THE_PRICE)) or (priceless and is_set(*_OF_THE_ORDER)):
         ages.append(_VALUE_AGE)
     if automatic and priceless and is_set("approval_threshold"):
@@ -262,15 +264,16 @@ def _all_failed(error: BrokerError, missing: _Missing) -> _Told:
 def _keep_money(order: Order, missing: _Missing, told: _Told, asked_at: datetime) -> None:
     if missing.margin:
         error = told.margin_error
-        OrderMargin.objects.update_or_create(
-            order=order,
-            defaults={
-                "asked": asked_of(order),
-                "required": told.required,
-                "error": error.message if error else "",
-                "read_at": clock.now(),
-            },
-        )
+        with write_transaction():
+            OrderMargin.objects.update_or_create(
+                order=order,
+                defaults={
+                    "asked": asked_of(order),
+                    "required": told.required,
+                    "error": error.message if error else "",
+                    "read_at": clock.now(),
+                },
+            )
     if told.funds is not None:
         account_reads.keep_funds(order.connection, told.funds, asked_at)
     for error in (told.margin_error, told.funds_error):
