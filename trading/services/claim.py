@@ -34,6 +34,7 @@ from trading.services.preparation import prepare
 from trading.services.routing import route_of, time_to_live
 
 _CANDIDATES = 20
+_TOO_LATE = "its time to live was over before it could be sent"
 _BACKOFF_HORIZON = timedelta(seconds=60)
 
 
@@ -153,7 +154,7 @@ def _consider(
             order,
             Status.EXPIRED,
             actor=WORKER,
-            reason="its time to live was over before it could be sent",
+            reason=": ".join(filter(None, (_TOO_LATE, limiter.held_up(order)))),
         )
         return None
     way = route_of(order, account, now)
