@@ -23,6 +23,7 @@ FORM = {
     "symbol_blacklist": "",
     "max_open_positions": "",
     "max_daily_loss": "",
+    "reason": "to begin with",
 }
 
 
@@ -68,9 +69,9 @@ def test_a_wrong_form_comes_back_with_the_fix(admin_client, field, value, told):
     assert not RiskSettings.objects.exists()
 
 
-def test_the_form_says_units_and_what_is_not_enforced(admin_client):
+def test_the_form_says_units_and_when_trading_stops(admin_client):
     page = text_of(admin_client.get(reverse("admin:risk_risksettings_add")))
-    for told in ("Units (shares, not lots)", "₹ for one order", "Not enforced yet"):
+    for told in ("Units (shares, not lots)", "₹ for one order", "the state becomes REDUCING"):
         assert told in page
 
 
