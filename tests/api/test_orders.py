@@ -65,6 +65,7 @@ def test_a_waiting_order_shows_what_risk_would_decide_now(api):
         "requested_qty",
         "final_qty",
         "notes",
+        "gates",
         "checks",
         "evaluated_at",
     }
