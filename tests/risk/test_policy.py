@@ -59,6 +59,7 @@ def test_two_halts_at_the_same_moment_are_both_kept():
 # The switches of a row in which nobody has set anything.
 WITHOUT = {"naked_option_sell": True, "self_match": False, "circuit_breaker_reducing": False}
 
+
 def test_without_rows_the_limits_of_a_new_installation_hold():
     assert policy.limits_for(None, "") == [fresh_limits()]
 

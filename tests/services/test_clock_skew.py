@@ -14,6 +14,12 @@ from trading.web.context import current_desk
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def a_new_installation(desk):
+    """Without limits of its own: those of a new installation hold."""
+    RiskSettings.objects.all().delete()
+
+
 def seen(desk, skew: str, **fields) -> None:
     state = desk.state()
     state.clock_skew, state.clock_skew_at = Decimal(skew), desk.now

@@ -342,7 +342,6 @@ def test_the_accounts_rate_holds_orders_back_and_loses_none(time_machine) -> Non
     [
         ("second", 1, "the account's own rate of 1 orders a second was used up"),
         ("minute", 2, "the account's own rate of 2 orders a minute was used up"),
-        ("day", 2, "the account's own rate of 2 orders a day was used up"),
     ],
 )
 @pytest.mark.parametrize("by_worker", [True, False])

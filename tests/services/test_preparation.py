@@ -21,6 +21,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
 
 @pytest.fixture(autouse=True)
+def a_new_installation(desk):
+    """Without limits of its own: those of a new installation hold."""
+    RiskSettings.objects.all().delete()
+
+
+@pytest.fixture(autouse=True)
 def nothing_was_heard(monkeypatch):
     monkeypatch.setattr(market_data, "_heard", {})
     monkeypatch.setattr(market_data, "_refused_at_login", {})
