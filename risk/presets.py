@@ -191,12 +191,12 @@ def apply_preset(
 ) -> RiskSettings:
     """Store a preset's settings for a scope. Raises as `settings_service.change_settings`."""
     preset = preset_named(name)
+    usual = f"The preset {preset.title}, for a capital of ₹{grouped(capital)}."
     return settings_service.change_settings(
         settings_service.row_of(scope, strategy_id),
         preset.values(scope, capital),
         actor=actor,
-        reason=reason.strip()
-        or f"The preset {preset.title}, for a capital of ₹{grouped(capital)}.",
+        reason=reason.strip() or usual,
         until=until,
     )
 
