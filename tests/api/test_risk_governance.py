@@ -199,6 +199,9 @@ def test_presets_are_listed_in_rupees_of_the_capital(api):
     assert "real money" in careful["who"]
     usual = api.get("risk-settings/presets/").json()[0]["settings"]
     assert usual["max_order_value"] == "25000"
+    assert "price_collar" not in usual
+    priced = api.get("risk-settings/presets/", market_data="true").json()[0]["settings"]
+    assert priced["price_collar"] == "2"
     own = api.get("risk-settings/presets/", scope="STRATEGY").json()[0]["settings"]
     assert own["strategy_budget"] == "500000"
 
@@ -215,6 +218,12 @@ def test_a_preset_tells_its_differences_and_is_applied(api, row):
     assert {"setting": "max_order_value", "old": "50000", "new": "25000"} in tried["differences"]
     assert tried["settings"] is None
     assert RiskSettings.objects.get().max_order_value == 50_000
+    with_prices = {**body, "dry_run": True, "market_data": True}
+    settings = [
+        one["setting"]
+        for one in api.post("risk-settings/presets/", with_prices).json()["differences"]
+    ]
+    assert "stale_reference" in settings
     done = api.post("risk-settings/presets/", {**body, "until": later()}).json()
     assert done["differences"] == tried["differences"]
     assert (done["settings"]["max_order_value"], done["settings"]["version"]) == ("25000", 2)

@@ -88,7 +88,7 @@ def test_the_list_shows_the_limits(admin_client):
         scope=RiskScope.STRATEGY, strategy=Strategy.objects.create(name="supertrend")
     )
     page = text_of(admin_client.get(reverse("admin:risk_risksettings_changelist")))
-    for shown in ("GLOBAL", "STRATEGY(supertrend)", "75000", "0 / 1"):
+    for shown in ("GLOBAL", "STRATEGY(supertrend)", "₹75,000", "0 / 1"):
         assert shown in page
 
 
