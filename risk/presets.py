@@ -115,6 +115,9 @@ PRESETS: Mapping[str, Preset] = {
                 "max_orders_per_day": 60,
                 "max_trades_per_day": 30,
                 "consecutive_losses": 5,
+                "approval_threshold": None,
+                "pyramiding": None,
+                "cool_down": None,
                 "stale_alert": Decimal("0.5"),
                 "insufficient_margin": Decimal(10),
                 "duplicate_order": 30,
@@ -131,6 +134,7 @@ PRESETS: Mapping[str, Preset] = {
             priced={
                 "price_collar": Decimal(3),
                 "price_collar_options": Decimal(20),
+                "stale_reference": None,
             },
         ),
         Preset(
@@ -153,6 +157,9 @@ PRESETS: Mapping[str, Preset] = {
                 "max_orders_per_day": 200,
                 "max_trades_per_day": 100,
                 "consecutive_losses": 8,
+                "approval_threshold": None,
+                "pyramiding": None,
+                "cool_down": None,
                 "stale_alert": Decimal(1),
                 "insufficient_margin": Decimal(5),
                 "duplicate_order": 10,
@@ -169,6 +176,7 @@ PRESETS: Mapping[str, Preset] = {
             priced={
                 "price_collar": Decimal(5),
                 "price_collar_options": Decimal(30),
+                "stale_reference": None,
             },
         ),
     )

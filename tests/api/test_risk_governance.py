@@ -219,11 +219,8 @@ def test_a_preset_tells_its_differences_and_is_applied(api, row):
     assert tried["settings"] is None
     assert RiskSettings.objects.get().max_order_value == 50_000
     with_prices = {**body, "dry_run": True, "market_data": True}
-    settings = [
-        one["setting"]
-        for one in api.post("risk-settings/presets/", with_prices).json()["differences"]
-    ]
-    assert "stale_reference" in settings
+    priced = api.post("risk-settings/presets/", with_prices).json()["differences"]
+    assert "stale_reference" in [one["setting"] for one in priced]
     done = api.post("risk-settings/presets/", {**body, "until": later()}).json()
     assert done["differences"] == tried["differences"]
     assert (done["settings"]["max_order_value"], done["settings"]["version"]) == ("25000", 2)

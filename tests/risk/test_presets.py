@@ -106,4 +106,12 @@ def test_only_a_plan_with_market_data_gets_what_needs_the_last_price():
         without = set(preset.values("GLOBAL", Decimal(500_000)))
         assert not needing & without
         more = set(preset.values("GLOBAL", Decimal(500_000), market_data=True)) - without
-        assert {"price_collar", "price_collar_options"} <= more <= needing
+        assert more == needing
+
+
+def test_one_preset_after_another_leaves_nothing_of_the_first():
+    named = [
+        set(preset.values("STRATEGY", Decimal(500_000), market_data=True))
+        for preset in PRESETS.values()
+    ]
+    assert named[0] == named[1] == named[2]
