@@ -166,6 +166,11 @@ class PresetForm(forms.Form):
         initial=presets.USUAL_CAPITAL,
         help_text="What is traded with: the amounts are shares of it. For a strategy, its own.",
     )
+    market_data = forms.BooleanField(
+        required=False,
+        label="My plan has market data",
+        help_text="Adds the price collars, which need the last price: without it they deny orders.",
+    )
     reason = _reason_field()
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -191,5 +196,7 @@ class PresetForm(forms.Form):
         return "|".join([*map(str, self.choice), *sorted(self.cleaned_data["target"])])
 
     @property
-    def choice(self) -> tuple[str, Decimal]:
-        return self.cleaned_data["preset"], self.cleaned_data["capital"]
+    def choice(self) -> tuple[str, Decimal, bool]:
+        """The preset, the capital, and whether there is market data."""
+        chosen = self.cleaned_data
+        return chosen["preset"], chosen["capital"], chosen["market_data"]

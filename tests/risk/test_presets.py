@@ -45,7 +45,9 @@ def test_amounts_are_shares_of_the_capital():
 
 @given(st.integers(10_000, 10**12))
 def test_each_preset_is_no_tighter_than_the_one_before(capital):
-    found = [preset.values("GLOBAL", Decimal(capital)) for preset in PRESETS.values()]
+    found = [
+        preset.values("GLOBAL", Decimal(capital), market_data=True) for preset in PRESETS.values()
+    ]
     assert list(PRESETS) == ["careful", "normal", "bold"]
     for tighter, wider in pairwise(found):
         assert all(tighter[name] <= wider[name] for name in DARING)
@@ -57,7 +59,8 @@ def test_each_preset_is_no_tighter_than_the_one_before(capital):
 def test_every_preset_can_be_stored_for_any_scope(name, capital):
     strategy = StrategyFactory()
     for scope, key in (("GLOBAL", None), ("STRATEGY", strategy.pk)):
-        assert differences(begin(scope, key), PRESETS[name].values(scope, capital))
+        values = PRESETS[name].values(scope, capital, market_data=True)
+        assert differences(begin(scope, key), values)
 
 
 def test_for_a_strategy_the_capital_is_its_budget():
@@ -95,3 +98,20 @@ def test_an_unknown_preset_is_refused_naming_those_that_there_are():
 
 def test_every_preset_says_who_it_is_for():
     assert all(len(preset.who) > 40 for preset in PRESETS.values())
+
+
+def test_only_a_plan_with_market_data_gets_what_needs_the_last_price():
+    needing = {"price_collar", "price_collar_options", "stale_reference"}
+    for preset in PRESETS.values():
+        without = set(preset.values("GLOBAL", Decimal(500_000)))
+        assert not needing & without
+        more = set(preset.values("GLOBAL", Decimal(500_000), market_data=True)) - without
+        assert more == needing
+
+
+def test_one_preset_after_another_leaves_nothing_of_the_first():
+    named = [
+        set(preset.values("STRATEGY", Decimal(500_000), market_data=True))
+        for preset in PRESETS.values()
+    ]
+    assert named[0] == named[1] == named[2]

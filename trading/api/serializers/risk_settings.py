@@ -263,6 +263,11 @@ class PresetApplySerializer(InputSerializer):
     strategy_id = serializers.PrimaryKeyRelatedField(
         queryset=Strategy.objects.all(), required=False, allow_null=True, default=None
     )
+    market_data = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="The plan has market data: with the price collars, which need the last price.",
+    )
     reason = serializers.CharField(
         required=False,
         allow_blank=True,
