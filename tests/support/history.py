@@ -56,7 +56,7 @@ class History:
     def grow_to(self, orders: int) -> None:
         """Older orders, until there are so many (an even number)."""
         first, last = self.orders, orders - 1
-        at, symbol = self._ago(f"n * {_APART}"), f"'SYM' || ({_PAIR} % {SYMBOLS})"
+        at, symbol = self._ago(f"(n + 1) * {_APART}"), f"'SYM' || ({_PAIR} % {SYMBOLS})"
         strategy = self._one_of_the_strategies()
         own = f"{_NEWEST} - n"
         moments = dict.fromkeys(("created_at", "updated_at", "queued_at", "finished_at"), at)
@@ -102,7 +102,7 @@ class History:
                 "exit_order_id": own,
                 "strategy_id": strategy,
                 "symbol": symbol,
-                "opened_at": self._ago(f"(n + 1) * {_APART}"),
+                "opened_at": self._ago(f"(n + 2) * {_APART}"),
                 "closed_at": at,
                 "pnl": f"CASE WHEN {_PAIR} % 3 = 0 THEN -pnl ELSE pnl END",
             },
