@@ -105,6 +105,19 @@ def is_halted(connection_id: int | None, strategy_id: int | None) -> bool:
     )
 
 
+def state_of(
+    scope: StateScope, connection_id: int | None = None, strategy_id: int | None = None
+) -> TradingStateName:
+    """The state that this one scope was set to; a wider one may be stricter."""
+    rows = TradingState.objects.filter(scope=scope)
+    if connection_id is not None:
+        rows = rows.filter(connection_id=connection_id)
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
+    found = rows.values_list("state", flat=True).first()
+    return TradingStateName(found) if found else TradingStateName.ACTIVE
+
+
 def current_states() -> list[CurrentState]:
     """Every state that was ever set, widest scope first; EVERYTHING is always there."""
     rows = TradingState.objects.select_related("connection", "strategy")

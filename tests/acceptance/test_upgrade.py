@@ -44,6 +44,12 @@ def test_a_database_of_the_first_version_goes_on(make_server: ServerFactory) -> 
     resumed = {"state": "ACTIVE", "reason": "after the upgrade"}
     assert server.api("/api/trading-state/", data=resumed).status == 200
     assert "has no second factor" in server.manage("removesecondfactor", server.admin_username)
+    with sqlite3.connect(server.data_dir / "sigmatrader.sqlite3") as database:
+        hours = database.execute("SELECT segment, covered_until FROM market_hours").fetchall()
+        days = database.execute("SELECT count(*) FROM market_days").fetchone()
+    database.close()
+    assert {until for _, until in hours} == {"2026-12-31"}
+    assert (len(hours), days) == (4, (72,))
     # The waiting order can be sent, and the old secret still opens the door.
     waiting = orders["NSE:SBIN"]["id"]
     server.api(f"/api/orders/{waiting}/execute/", method="POST", data={})

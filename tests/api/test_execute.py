@@ -16,8 +16,9 @@ from trading.api import waiting
 from trading.domain.order import Status
 from trading.models import Order, OrderAttempt
 from trading.services import halting, lifecycle, queue
-from trading.services.claim import claim_next, set_aside
+from trading.services.claim import claim_next
 from trading.services.dispatch import send
+from trading.services.setting_aside import set_aside
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 

@@ -13,7 +13,7 @@ from trading.models import Order, OrderAttempt
 from trading.services import halting, legs, triggers, updates
 from trading.services.attempts import RECONCILER, close_attempt, tags_of
 from trading.services.book import Book, read
-from trading.services.claim import set_aside
+from trading.services.setting_aside import set_aside
 
 logger = logging.getLogger(__name__)
 

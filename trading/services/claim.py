@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
@@ -22,15 +21,16 @@ from risk.engine.evaluate import Decision
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import AT_BROKER, Status
-from trading.domain.session import IST, waiting_expires_at
+from trading.domain.session import IST
 from trading.domain.values import Mode, Side, Variety
 from trading.models import Order, OrderAttempt
-from trading.services import calendar, legs, lifecycle, limiter
+from trading.services import breakers, legs, lifecycle, limiter
 from trading.services.account_rows import stale_book
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
 from trading.services.exposure import decide, held_for
 from trading.services.routing import route_of, time_to_live
+from trading.services.setting_aside import set_aside
 
 _CANDIDATES = 20
 _BACKOFF_HORIZON = timedelta(seconds=60)
@@ -146,6 +146,9 @@ def _consider(
     live = capabilities_of(account).sessions
     if live and session.connected and not _book_was_read(order, account, started_at):
         return None
+    if stopped := breakers.look(order, account, now):
+        set_aside(order, stopped)
+        return None
     decision = decide(order, account, session_ok=session.connected, session_error=session.error)
     if decision.gates:
         set_aside(order, " ".join(gate.message for gate in decision.gates))
@@ -234,24 +237,6 @@ def _stale_book(order: Order, account: BrokerConnection, now: datetime) -> str:
         return ""
     state = AccountState.objects.filter(connection=account).first()
     return stale_book(account, state, now)
-
-
-def set_aside(order: Order, reason: str, *, data: dict[str, Any] | None = None) -> Order:
-    """QUEUED → WAITING: a person decides. An AUTO order becomes MANUAL, with the reason."""
-    return legs.transition(
-        order,
-        Status.WAITING,
-        actor=WORKER,
-        reason=reason,
-        changes={
-            "mode": Mode.MANUAL,
-            "set_aside_reason": reason,
-            "not_before": None,
-            "variety": Variety.REGULAR,
-            "expires_at": waiting_expires_at(order.exchange, clock.now(), calendar.current()),
-        },
-        data=data,
-    )
 
 
 def _deny(order: Order, decision: Decision, now: datetime) -> None:

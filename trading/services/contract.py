@@ -40,6 +40,26 @@ def problems(order: Order) -> Problems:
     return {name: texts for name, texts in found.items() if texts}
 
 
+def most_in_one_order(row: Instrument, each: Decimal | None) -> int | None:
+    """Units that the exchange takes in one order, in whole lots; None where it sets no limit.
+
+    `each`: what one unit costs, which counts for shares.
+    """
+    if row.exchange in CASH_EXCHANGES:
+        by_value = int(MAX_VALUE / each) if each else MAX_SHARES
+        return whole_lots(Decimal(min(MAX_SHARES, by_value)), row.lot_size)
+    freeze = _freeze_of(row)
+    return None if freeze is None else whole_lots(Decimal(freeze), row.lot_size)
+
+
+def _freeze_of(row: Instrument) -> int | None:
+    return (
+        ContractRule.objects.filter(exchange=row.exchange, name=row.name)
+        .values_list("freeze_quantity", flat=True)
+        .first()
+    )
+
+
 def neighbours(value: Decimal, tick: Decimal) -> tuple[Decimal, Decimal]:
     """The multiples of `tick` below and above `value`; twice `value` when it is one."""
     below = (value / tick).to_integral_value(rounding=ROUND_FLOOR) * tick
@@ -82,11 +102,7 @@ def _tick(value: Decimal | None, row: Instrument) -> list[str]:
 def _largest(order: Order, row: Instrument) -> list[str]:
     if row.exchange in CASH_EXCHANGES:
         return _largest_of_shares(order)
-    freeze = (
-        ContractRule.objects.filter(exchange=row.exchange, name=row.name)
-        .values_list("freeze_quantity", flat=True)
-        .first()
-    )
+    freeze = _freeze_of(row)
     if freeze is None:
         return []
     most = whole_lots(Decimal(freeze), row.lot_size)

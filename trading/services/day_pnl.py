@@ -7,7 +7,7 @@ with. Charges are in none of it. What can't be known is None, never zero.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -101,12 +101,15 @@ def _begin(connection: BrokerConnection, now: datetime, strategy_id: int | None)
     if began_with is None:
         return False
     with write_transaction():
-        return RiskDay.objects.get_or_create(
-            connection=connection,
-            strategy_id=strategy_id,
-            day=day,
-            defaults={"opening": began_with},
-        )[1]
+        return keep_day(connection, strategy_id, day, began_with)[1]
+
+
+def keep_day(
+    connection: BrokerConnection, strategy_id: int | None, day: date, began_with: Decimal
+) -> tuple[RiskDay, bool]:
+    """The day's row, and whether it is a new one. Inside a transaction."""
+    target: dict[str, Any] = {"connection": connection, "strategy_id": strategy_id, "day": day}
+    return RiskDay.objects.get_or_create(**target, defaults={"opening": began_with})
 
 
 def days_of(connection: BrokerConnection, strategy_id: int | None) -> QuerySet[RiskDay]:

@@ -29,6 +29,7 @@ from brokers.prices import latest_price, market_tick, record_price
 from brokers.registry import broker_for
 from brokers.sessions import end_session
 from risk import policy
+from risk.engine.denials import Code, Verdict
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
 from trading.domain.order import RETRYABLE, Status
@@ -55,9 +56,11 @@ from trading.services import (
     updates,
 )
 from trading.services.attempts import WORKER, close_attempt, mark_unknown
-from trading.services.claim import Claim, set_aside
+from trading.services.claim import Claim
 from trading.services.errors import Conflict
+from trading.services.exposure import decide
 from trading.services.routing import time_to_live, way_of
+from trading.services.setting_aside import set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +146,8 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
         return False
     try:
         _price_of_trigger(claim, broker)
+        if broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET:
+            market_data.price_for_paper(claim.order)
         if claim.order.retry_of_id is not None or claim.order.reduce_only or claim.order.gtt:
             _renew_lease(claim)
         refusal = look_again(claim)
@@ -232,7 +237,7 @@ def look_again(claim: Claim) -> str | None:
 
     Raises LeaseLost when the claim is not ours any more.
     """
-    attempt = OrderAttempt.objects.select_related("order", "order__strategy").get(
+    attempt = OrderAttempt.objects.select_related("order__strategy", "order__connection").get(
         pk=claim.attempt.pk
     )
     if attempt.lease_token != claim.attempt.lease_token or attempt.closed_at is not None:
@@ -247,14 +252,21 @@ def look_again(claim: Claim) -> str | None:
     for state in policy.states_for(order.connection_id, order.strategy_id):
         if state.state == TradingStateName.HALTED:
             return f"Trading was halted ({state.label}): {state.reason}".rstrip(": ")
+        if state.state == TradingStateName.REDUCING and _adds_exposure(order):
+            return f"Only exits are sent ({state.label}): {state.reason}".rstrip(": ")
     if order.expires_at is not None and order.expires_at <= clock.now():
         return "its time to live was over before it could be sent"
     return None
 
 
+def _adds_exposure(order: Order) -> bool:
+    """What REDUCING stops, by risk's own rule on what is held at this moment."""
+    decision = decide(order, order.connection, session_ok=True)
+    denied = {check.code for check in decision.checks if check.verdict == Verdict.DENY}
+    return Code.REDUCING_ONLY in denied
+
+
 def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:
-    if broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET:
-        market_data.price_for_paper(claim.order)
     try:
         placed = broker.place(request_of(claim.order, claim.attempt))
         if not placed.order_id and not placed.trigger_id:

@@ -33,6 +33,7 @@ from trading.domain.values import (
     InstrumentKey,
     Mode,
     OrderType,
+    Origin,
     Product,
     RiskScope,
     Side,
@@ -340,6 +341,8 @@ class _Reads:
     ) -> tuple[RecentOrder, ...]:
         if order.strategy_id is None or not wanted.recent:
             return ()
+        if order.origin == Origin.SQUAREOFF:
+            return ()  # its pieces are alike and no repeats of each other
         recent = self._recent((connection.pk, order.strategy_id))
         return tuple(one for one in recent if one.order_id != order.pk)[:MOST_RECENT]
 

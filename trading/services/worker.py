@@ -26,15 +26,20 @@ from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status
 from trading.models import IdempotentRequest, IntakeCounter, Order, WorkerHeartbeat
 from trading.services import (
+    breakers,
     cancels,
+    day_pnl,
     instrument_list,
     ledger,
     limiter,
+    loss_watch,
     market_data,
     questions,
     queue,
     reconcile,
     recovery,
+    schedule,
+    squaring,
 )
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
@@ -50,6 +55,7 @@ _HEARTBEAT_SECONDS = 2.0
 _PAPER_SECONDS = 0.25  # without a wake-up; new prices ring the bell
 _HOUSEKEEPING_SECONDS = 5.0
 _PRICES_SECONDS = 1.0
+_RISK_SECONDS = 1.0
 _INSTRUMENTS_SECONDS = 2.0
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
 
@@ -172,7 +178,7 @@ class Worker:
 
     def _main_loop(self, doorbell: Doorbell) -> None:
         poll = settings.ST.WORKER_POLL_MS / 1000
-        due: dict[str, float] = {"beat": 0.0, "reconcile": 0.0, "housekeeping": 0.0, "paper": 0.0}
+        due = dict.fromkeys(("beat", "reconcile", "risk", "housekeeping", "paper"), 0.0)
         woken = True
         while not self._stopping.is_set():
             self._ring_senders()
@@ -186,6 +192,9 @@ class Worker:
             if moment >= due["reconcile"]:
                 due["reconcile"] = moment + settings.ST.RECONCILE_INTERVAL_SECONDS
                 self._guarded(self._reconcile)
+            if moment >= due["risk"]:
+                due["risk"] = moment + _RISK_SECONDS
+                self._watch_risk()
             if moment >= due["housekeeping"]:
                 due["housekeeping"] = moment + _HOUSEKEEPING_SECONDS
                 self._guarded(self._keep_house)
@@ -253,6 +262,12 @@ class Worker:
             reconcile.follow_working(account, broker)
             ledger.mark_to_market(account)
 
+    def _watch_risk(self) -> None:
+        """Breakers, the day's loss, square-offs: each goes on when another can't."""
+        now = clock.now()
+        for step in (breakers.watch, loss_watch.watch, schedule.step, squaring.step):
+            self._guarded(partial(step, now))
+
     def _beat(self) -> None:
         now = clock.now()
         beaten = WorkerHeartbeat.objects.filter(worker_id=self.worker_id).update(
@@ -280,6 +295,7 @@ class Worker:
                 logger.debug("order %s was decided at the last moment", order.pk)
         for account in self._accounts():
             ledger.mark_to_market(account)
+        day_pnl.begin_day(now)
         limiter.forget_old(now)
         forget_old_prices(now)
         questions.forget_old(now)

@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from risk import policy
+from risk.models import Breaker
 from risk.policy import CurrentState
 from sigmatrader import clock
 from sigmatrader.health import WORKER_STALE_SECONDS
@@ -21,6 +22,7 @@ from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
 from trading.services import calendar
+from trading.services.breakers import open_breakers
 from trading.templatetags.money import ist, span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
 
@@ -62,6 +64,7 @@ class Desk:
     waiting: int
     unknown: int
     working: int
+    breakers: tuple[Breaker, ...]
     logins: tuple[LoginDue, ...]
 
     @property
@@ -88,6 +91,7 @@ class Desk:
                 str(self.waiting),
                 str(self.unknown),
                 str(self.working),
+                ",".join(str(one.pk) for one in self.breakers),
             )
         )
 
@@ -124,6 +128,7 @@ def current_desk() -> Desk:
         waiting=Order.objects.filter(status=Status.WAITING).count(),
         unknown=Order.objects.filter(status=Status.UNKNOWN).count(),
         working=Order.objects.filter(status__in=WORKING).count(),
+        breakers=tuple(open_breakers()),
     )
 
 

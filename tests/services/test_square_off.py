@@ -1,0 +1,357 @@
+"""Squaring off: what works is cancelled, what is open is closed, and it is followed to flat."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from brokers.accounts import ensure_paper_account
+from brokers.errors import Refused
+from brokers.models import AccountState, BrokerConnection, PriceSource
+from brokers.prices import record_price
+from brokers.registry import broker_for
+from risk import policy
+from risk.models import ProductSchedule, RiskSettings, SquareOff
+from sigmatrader import clock
+from tests.factories import StrategyFactory, make_order
+from tests.support.desk import Desk
+from tests.support.faulty import Road
+from tests.support.positions import listed
+from tests.support.trades import traded
+from trading.domain.order import Status
+from trading.domain.values import Mode, Origin, StateScope, TradingStateName
+from trading.models import ContractRule, Order, Position
+from trading.services import cancels, halting, reconcile, schedule, squareoff, squaring
+from trading.services.claim import claim_next
+from trading.services.dispatch import send
+from trading.services.errors import InvalidChange
+
+pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+
+NOON = datetime(2026, 12, 2, 12, 0, tzinfo=clock.IST)
+ME = "here:1:1"
+
+
+class Time:
+    now = NOON
+
+    @classmethod
+    def wait(cls, seconds: float) -> None:
+        cls.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture(autouse=True)
+def moment() -> Iterator[type[Time]]:
+    Time.now = NOON
+    clock.use(lambda: Time.now)
+    RiskSettings.objects.create(scope="GLOBAL")
+    yield Time
+    clock.use(None)
+
+
+def price(rupees: str, symbol: str = "INFY", exchange: str = "NSE") -> None:
+    record_price(exchange, symbol, Decimal(rupees), Time.now, PriceSource.BROKER)
+
+
+def paper() -> BrokerConnection:
+    return ensure_paper_account()
+
+
+def turn(times: int = 1) -> None:
+    """What a worker does in a second, so many times."""
+    for _ in range(times):
+        Time.wait(1)
+        squaring.step(clock.now())
+        for account in BrokerConnection.objects.filter(kind="PAPER"):
+            cancels.send_cancels(account, broker_for(account))
+            reconcile.follow_working(account, broker_for(account))
+        while (claim := claim_next(ME)) is not None:
+            send(claim)
+
+
+def ask(**options: Any) -> SquareOff:
+    """HALTED with square-off, of everything unless named."""
+    values = {"scope": "EVERYTHING", "state": "HALTED", "reason": "enough", "actor": "asha"}
+    change = halting.set_state(**values | options, square_off=True)
+    assert change.square_off is not None
+    return change.square_off
+
+
+def state(scope: StateScope = StateScope.EVERYTHING, **target: int) -> TradingStateName:
+    return policy.state_of(scope, **target)
+
+
+def exits() -> list[Order]:
+    return list(Order.objects.filter(origin=Origin.SQUAREOFF).order_by("pk"))
+
+
+def quantities() -> list[int]:
+    return list(Position.objects.order_by("pk").values_list("qty", flat=True))
+
+
+def test_longs_and_shorts_are_closed_and_trading_is_halted_after_that():
+    traded(paper(), "BUY", 10, "1500")
+    traded(paper(), "SELL", 7, "900", tradingsymbol="TCS", symbol="NSE:TCS")
+    price("1490")
+    price("910", "TCS")
+    row = ask()
+    assert state() is TradingStateName.REDUCING
+    turn(2)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([0, 0], "Flat.")
+    assert state() is TradingStateName.HALTED
+    assert {(one.side, one.qty, one.reduce_only, one.status) for one in exits()} == {
+        ("SELL", 10, True, "EXECUTED"),
+        ("BUY", 7, True, "EXECUTED"),
+    }
+
+
+def test_reducing_stays_when_no_halt_was_asked_for():
+    traded(paper(), "BUY", 10, "1500")
+    ask(state="REDUCING")
+    turn(2)
+    assert quantities() == [0]
+    assert state() is TradingStateName.REDUCING
+
+
+def test_nothing_open_is_flat_at_once():
+    row = ask()
+    turn()
+    row.refresh_from_db()
+    assert row.outcome == "Flat."
+    assert state() is TradingStateName.HALTED
+
+
+def test_what_works_is_cancelled_first_entries_and_exits_alike():
+    traded(paper(), "BUY", 10, "1500")
+    price("1500")
+    entry = make_order(Status.QUEUED, order_type="LIMIT", price=Decimal(1400), connection=paper())
+    stop = make_order(
+        Status.QUEUED,
+        side="SELL",
+        order_type="SL",
+        price=Decimal(1390),
+        trigger_price=Decimal(1400),
+        connection=paper(),
+    )
+    while (claim := claim_next(ME)) is not None:
+        send(claim)
+    queued = make_order(Status.QUEUED, tradingsymbol="TCS", symbol="NSE:TCS", mode=Mode.AUTO)
+    ask()
+    turn(3)
+    for order, status in ((entry, "CANCELLED"), (stop, "CANCELLED"), (queued, "WAITING")):
+        order.refresh_from_db()
+        assert order.status == status
+    assert quantities() == [0]
+    assert len(exits()) == 1
+
+
+def test_a_large_position_goes_in_pieces_that_the_exchange_takes():
+    listed(
+        exchange="NFO",
+        tradingsymbol="NIFTY26DECFUT",
+        search_key="NIFTY26DECFUT",
+        name="NIFTY",
+        instrument_type="FUT",
+        lot_size=75,
+    )
+    ContractRule.objects.update_or_create(
+        exchange="NFO", name="NIFTY", defaults={"freeze_quantity": 1800}
+    )
+    nifty = {"exchange": "NFO", "tradingsymbol": "NIFTY26DECFUT", "symbol": "NFO:NIFTY26DECFUT"}
+    traded(paper(), "BUY", 4500, "10", product="NRML", lot_size=75, **nifty)
+    price("10", "NIFTY26DECFUT", "NFO")
+    ask()
+    turn(3)
+    assert [one.qty for one in exits()] == [1800, 1800, 900]
+    assert quantities() == [0]
+
+
+def test_one_account_or_one_product_is_squared_off_alone():
+    traded(paper(), "BUY", 10, "1500")
+    traded(paper(), "BUY", 5, "1500", product="NRML")
+    squareoff.begin(StateScope.EVERYTHING, "day over", "schedule", product="MIS")
+    turn(2)
+    assert quantities() == [0, 5]
+    assert state() is TradingStateName.ACTIVE
+
+
+def test_a_strategy_closes_its_own_lots_although_the_oldest_are_anothers():
+    first, second = StrategyFactory(), StrategyFactory()
+    traded(paper(), "BUY", 10, "1500", strategy=first)
+    traded(paper(), "BUY", 4, "1510", strategy=second)
+    price("1500")
+    row = ask(scope="STRATEGY", strategy_id=second.pk)
+    turn(4)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([10], "Flat.")
+    assert state(StateScope.STRATEGY, strategy_id=second.pk) is TradingStateName.HALTED
+    assert state() is TradingStateName.ACTIVE
+
+
+def test_a_refused_exit_is_tried_again(road: Road):
+    traded(paper(), "BUY", 10, "1500")
+    road.before += [Refused("try later")] * 2
+    row = ask()
+    turn(12)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([0], "Flat.")
+    assert [one.status for one in exits()] == ["FAILED", "FAILED", "EXECUTED"]
+
+
+def test_after_some_tries_a_person_is_told_and_may_still_exit(road: Road):
+    traded(paper(), "BUY", 10, "1500")
+    road.before += [Refused("RMS: no")] * 20
+    row = ask()
+    turn(60)
+    row.refresh_from_db()
+    assert row.outcome == "Not flat: 10 long NSE:INFY MIS on paper: RMS: no."
+    assert len(exits()) == squaring.TRIES
+    assert state() is TradingStateName.REDUCING  # a halt would hold the person's exit too
+
+
+def test_a_halt_while_it_runs_stops_it():
+    traded(paper(), "BUY", 10, "1500")
+    row = ask()
+    halting.set_state("HALTED", "EVERYTHING", "no", "ravi")
+    turn(2)
+    row.refresh_from_db()
+    assert row.outcome == "Stopped: ravi set HALTED."
+    assert quantities() == [10]
+
+
+def test_resuming_while_it_runs_stops_it():
+    traded(paper(), "BUY", 10, "1500")
+    row = ask()
+    halting.set_state("ACTIVE", "EVERYTHING", "a mistake", "ravi")
+    turn(2)
+    row.refresh_from_db()
+    assert (row.outcome, quantities()) == ("Stopped: ravi set ACTIVE.", [10])
+
+
+def test_two_workers_close_it_once():
+    traded(paper(), "BUY", 10, "1500")
+    row = ask()
+    for _ in range(3):
+        squaring.advance(squareoff.running().get(pk=row.pk), clock.now())
+    assert [one.qty for one in exits()] == [10]
+    turn()
+    assert quantities() == [0]
+
+
+@pytest.mark.parametrize("wanted", ["ACTIVE", "HALTED"])
+def test_no_square_off_where_no_exit_could_go(wanted):
+    if wanted == "HALTED":
+        halting.set_state("HALTED", "EVERYTHING", "lunch", "asha")
+    with pytest.raises(InvalidChange) as caught:
+        ask(state=wanted, scope="ACCOUNT", connection_id=paper().pk)
+    assert "square_off" in caught.value.errors
+    assert not SquareOff.objects.exists()
+
+
+def test_the_schedule_asks_once_a_day_on_trading_days(moment):
+    ProductSchedule.objects.create(product="MIS", square_off_at=time(15, 10))
+    traded(paper(), "BUY", 10, "1500")
+    schedule.step(NOON)
+    assert not SquareOff.objects.exists()
+    at = NOON.replace(hour=15, minute=10)
+    moment.now = at
+    schedule.step(at)
+    turn(2)
+    schedule.step(at + timedelta(minutes=1))
+    row = SquareOff.objects.get()
+    assert (row.product, row.day, row.outcome) == ("MIS", at.date(), "Flat.")
+    assert quantities() == [0]
+    schedule.step(at + timedelta(days=3))  # a Saturday
+    schedule.step(at.replace(hour=20))
+    assert SquareOff.objects.count() == 1
+    schedule.step(at + timedelta(days=1))
+    assert SquareOff.objects.count() == 2
+
+
+def test_a_schedule_that_is_off_does_nothing():
+    ProductSchedule.objects.create(product="MIS", square_off_at=time(12, 0), enabled=False)
+    schedule.step(NOON)
+    assert not SquareOff.objects.exists()
+
+
+class TestAtZerodha:
+    """With an account at the simulator."""
+
+    def open_position(self, desk: Desk, **fields: Any) -> None:
+        desk.order(**fields)
+        desk.send_next()
+        desk.read_all()
+
+    def follow(self, desk: Desk, times: int = 3) -> None:
+        for _ in range(times):
+            desk.wait(1)
+            squaring.step(desk.now)
+            desk.round()
+            desk.read_account()
+            while desk.send_next() is not None:
+                desk.read_all()
+
+    @pytest.fixture
+    def desk(self, desk: Desk) -> Desk:
+        clock.use(lambda: desk.now)
+        return desk
+
+    def test_it_ends_flat_at_the_broker(self, desk: Desk):
+        self.open_position(desk, qty=10)
+        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
+        self.follow(desk)
+        row.refresh_from_db()
+        assert row.outcome == "Flat."
+        sides = [(one["transaction_type"], one["quantity"]) for one in desk.at_broker()]
+        assert sides == [("BUY", 10), ("SELL", 10)]
+
+    def test_delivered_shares_stay(self, desk: Desk):
+        desk.own(100)
+        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
+        self.follow(desk, 1)
+        row.refresh_from_db()
+        assert (row.outcome, desk.at_broker()) == ("Flat.", [])
+
+    def test_an_account_that_is_logged_out_is_told(self, desk: Desk):
+        self.open_position(desk, qty=10)
+        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
+        desk.connection.token_expires_at = desk.now
+        desk.connection.save()
+        squaring.step(desk.now)
+        row.refresh_from_db()
+        assert row.finished_at is None  # somebody may log in
+        squaring.step(desk.now + timedelta(minutes=16))
+        row.refresh_from_db()
+        assert row.outcome.startswith("Not flat: The session of desk has expired")
+
+    def test_a_closed_market_is_told_and_no_order_waits_for_the_morning(self, desk: Desk):
+        self.open_position(desk, qty=10, product="CNC")
+        desk.move_to(desk.now.replace(hour=15, minute=40))
+        desk.log_in()
+        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
+        self.follow(desk, 2)
+        row.refresh_from_db()
+        assert "NSE is closed" in row.outcome
+        assert exits() == []
+
+    def test_an_option_on_a_share_goes_at_a_limit(self, desk: Desk):
+        symbol = "RELIANCE26DEC1400CE"
+        listed(
+            exchange="NFO",
+            tradingsymbol=symbol,
+            search_key=symbol,
+            name="RELIANCE",
+            instrument_type="CE",
+            lot_size=500,
+        )
+        nfo = {"exchange": "NFO", "tradingsymbol": symbol, "symbol": f"NFO:{symbol}"}
+        traded(desk.connection, "BUY", 500, "50", product="NRML", **nfo)
+        AccountState.objects.filter(connection=desk.connection).update(positions_read_at=None)
+        price("40", symbol, "NFO")
+        ask(scope="ACCOUNT", connection_id=desk.connection.pk)
+        squaring.step(desk.now)
+        order = exits()[0]
+        assert (order.order_type, order.side, order.price) == ("LIMIT", "SELL", Decimal(38))
