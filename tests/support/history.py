@@ -56,7 +56,7 @@ class History:
     def grow_to(self, orders: int) -> None:
         """Older orders, until there are so many (an even number)."""
         first, last = self.orders, orders - 1
-        at, symbol = self._ago(f"n * {_APART}"), f"'SYM' || ({_PAIR} % {SYMBOLS})"
+        at, symbol = self._ago(f"(n + 1) * {_APART}"), f"'SYM' || ({_PAIR} % {SYMBOLS})"
         strategy = self._one_of_the_strategies()
         own = f"{_NEWEST} - n"
         moments = dict.fromkeys(("created_at", "updated_at", "queued_at", "finished_at"), at)
@@ -102,9 +102,9 @@ class History:
                 "exit_order_id": own,
                 "strategy_id": strategy,
                 "symbol": symbol,
-                "opened_at": self._ago(f"(n + 1) * {_APART}"),
+                "opened_at": self._ago(f"(n + 2) * {_APART}"),
                 "closed_at": at,
-                "pnl": f"CASE WHEN {_PAIR} % 3 = 0 THEN -pnl ELSE pnl END",
+                "pnl": f"CASE WHEN {_PAIR} % 2 = 0 THEN -pnl ELSE pnl END",
             },
             where=f"n % 2 = 0 AND {filled}",
         )
@@ -169,8 +169,10 @@ def _copies(
 
 
 def _after_bulk(*models: type[Model]) -> None:
-    """Ids go on after those that were given, and the planner knows what there is now."""
+    """Ids go on after those that were given. PostgreSQL's planner looks at what there is now, as it
+    does by itself in time; SQLite's never does."""
     with database.cursor() as cursor:
         for line in database.ops.sequence_reset_sql(no_style(), list(models)):
             cursor.execute(line)
-        cursor.execute("ANALYZE")
+        if not is_sqlite():
+            cursor.execute("ANALYZE")
