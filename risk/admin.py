@@ -18,6 +18,7 @@ from risk.models import (
     TradingStateChange,
     symbol_entries,
 )
+from risk.models.breaker import Breaker, ProductSchedule, SquareOff
 
 
 class SymbolListField(forms.CharField):
@@ -139,3 +140,43 @@ class TradingStateChangeAdmin(ReadOnlyAdmin):
     list_filter = ("new", "scope")
     search_fields = ("label", "reason", "actor")
     date_hierarchy = "at"
+
+
+@admin.register(Breaker)
+class BreakerAdmin(ReadOnlyAdmin):
+    list_display = ("since", "code", "connection", "strategy", "reason", "closed_at", "closed_by")
+    list_filter = ("code", "connection")
+    list_select_related = ("connection", "strategy")
+    date_hierarchy = "since"
+
+
+@admin.register(SquareOff)
+class SquareOffAdmin(ReadOnlyAdmin):
+    list_display = (
+        "started_at",
+        "scope",
+        "connection",
+        "strategy",
+        "product",
+        "started_by",
+        "finished_at",
+        "outcome",
+    )
+    list_filter = ("scope", "product")
+    list_select_related = ("connection", "strategy")
+    date_hierarchy = "started_at"
+
+
+@admin.register(ProductSchedule)
+class ProductScheduleAdmin(admin.ModelAdmin):
+    list_display = ("product", "enabled", "no_new_entries_at", "square_off_at")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("product", "enabled", "no_new_entries_at", "square_off_at"),
+                "description": "By the clock of India, on trading days, for every account. The "
+                "square-off cancels working orders of the product and closes its positions.",
+            },
+        ),
+    )

@@ -1,4 +1,5 @@
 import re
+from datetime import time
 from decimal import Decimal
 
 import pytest
@@ -6,8 +7,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from brokers.accounts import ensure_paper_account
 from risk import policy
-from risk.models import RiskSettings, TradingState, TradingStateChange
+from risk.models import (
+    Breaker,
+    ProductSchedule,
+    RiskSettings,
+    SquareOff,
+    TradingState,
+    TradingStateChange,
+)
+from sigmatrader import clock
 from trading.domain.values import RiskScope, StateScope, TradingStateName
 from trading.models import Strategy
 
@@ -119,3 +129,28 @@ def test_the_trading_state_and_its_history_are_read_only(admin_client, model):
     assert admin_client.get(reverse(f"{name}_add")).status_code == 403
     assert admin_client.post(reverse(f"{name}_delete", args=[row.pk])).status_code == 403
     assert model.objects.get().reason == "lunch"
+
+
+@pytest.mark.parametrize("name", ["breaker", "squareoff"])
+def test_breakers_and_square_offs_are_read_only(admin_client, name):
+    account = ensure_paper_account()
+    now = clock.now()
+    Breaker.objects.create(
+        code="CIRCUIT_BREAKER", connection=account, since=now, reason="Three refusals."
+    )
+    SquareOff.objects.create(
+        scope="ACCOUNT", connection=account, started_by="asha", started_at=now, outcome="Flat."
+    )
+    page = text_of(admin_client.get(reverse(f"admin:risk_{name}_changelist")))
+    assert "Three refusals." in page or "Flat." in page
+    assert admin_client.get(reverse(f"admin:risk_{name}_add")).status_code == 403
+
+
+def test_a_products_hours_are_kept_and_must_be_in_order(admin_client):
+    address = reverse("admin:risk_productschedule_add")
+    form = {"product": "MIS", "enabled": "on", "square_off_at": "15:10:00"}
+    page = admin_client.post(address, {**form, "no_new_entries_at": "15:15:00"})
+    assert "Not after the square-off at 15:10." in text_of(page)
+    assert admin_client.post(address, {**form, "no_new_entries_at": "15:00"}).status_code == 302
+    row = ProductSchedule.objects.get()
+    assert (row.product, row.square_off_at) == ("MIS", time(15, 10))
