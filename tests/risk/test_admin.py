@@ -1,6 +1,10 @@
 import json
 import re
+<<<<<<< HEAD
 from datetime import UTC, datetime
+=======
+from datetime import time
+>>>>>>> states
 from decimal import Decimal
 
 import pytest
@@ -10,9 +14,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from brokers.accounts import ensure_paper_account
 from risk import policy
+<<<<<<< HEAD
 from risk.models import RiskSettings, RiskSettingsChange, TradingState, TradingStateChange
 from risk.settings_values import SETTINGS
+=======
+from risk.models import (
+    Breaker,
+    ProductSchedule,
+    RiskSettings,
+    SquareOff,
+    TradingState,
+    TradingStateChange,
+)
+from sigmatrader import clock
+>>>>>>> states
 from trading.domain.values import RiskScope, StateScope, TradingStateName
 from trading.models import Strategy
 
@@ -127,6 +144,7 @@ def test_the_trading_state_and_its_history_are_read_only(admin_client, model):
     assert model.objects.get().reason == "lunch"
 
 
+<<<<<<< HEAD
 def change_page(row):
     return reverse("admin:risk_risksettings_change", args=[row.pk])
 
@@ -286,3 +304,28 @@ def test_who_may_only_look_takes_nothing_over(name, client, django_user_model):
     assert client.get(reverse("admin:risk_export")).status_code == 200
     page = text_of(client.get(reverse("admin:risk_risksettings_changelist")))
     assert "Apply a preset" not in page
+=======
+@pytest.mark.parametrize("name", ["breaker", "squareoff"])
+def test_breakers_and_square_offs_are_read_only(admin_client, name):
+    account = ensure_paper_account()
+    now = clock.now()
+    Breaker.objects.create(
+        code="CIRCUIT_BREAKER", connection=account, since=now, reason="Three refusals."
+    )
+    SquareOff.objects.create(
+        scope="ACCOUNT", connection=account, started_by="asha", started_at=now, outcome="Flat."
+    )
+    page = text_of(admin_client.get(reverse(f"admin:risk_{name}_changelist")))
+    assert "Three refusals." in page or "Flat." in page
+    assert admin_client.get(reverse(f"admin:risk_{name}_add")).status_code == 403
+
+
+def test_a_products_hours_are_kept_and_must_be_in_order(admin_client):
+    address = reverse("admin:risk_productschedule_add")
+    form = {"product": "MIS", "enabled": "on", "square_off_at": "15:10:00"}
+    page = admin_client.post(address, {**form, "no_new_entries_at": "15:15:00"})
+    assert "Not after the square-off at 15:10." in text_of(page)
+    assert admin_client.post(address, {**form, "no_new_entries_at": "15:00"}).status_code == 302
+    row = ProductSchedule.objects.get()
+    assert (row.product, row.square_off_at) == ("MIS", time(15, 10))
+>>>>>>> states
