@@ -1,10 +1,6 @@
 import json
 import re
-<<<<<<< HEAD
-from datetime import UTC, datetime
-=======
-from datetime import time
->>>>>>> states
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -16,20 +12,17 @@ from django.urls import reverse
 
 from brokers.accounts import ensure_paper_account
 from risk import policy
-<<<<<<< HEAD
-from risk.models import RiskSettings, RiskSettingsChange, TradingState, TradingStateChange
-from risk.settings_values import SETTINGS
-=======
 from risk.models import (
     Breaker,
     ProductSchedule,
     RiskSettings,
+    RiskSettingsChange,
     SquareOff,
     TradingState,
     TradingStateChange,
 )
+from risk.settings_values import SETTINGS
 from sigmatrader import clock
->>>>>>> states
 from trading.domain.values import RiskScope, StateScope, TradingStateName
 from trading.models import Strategy
 
@@ -144,7 +137,6 @@ def test_the_trading_state_and_its_history_are_read_only(admin_client, model):
     assert model.objects.get().reason == "lunch"
 
 
-<<<<<<< HEAD
 def change_page(row):
     return reverse("admin:risk_risksettings_change", args=[row.pk])
 
@@ -304,7 +296,8 @@ def test_who_may_only_look_takes_nothing_over(name, client, django_user_model):
     assert client.get(reverse("admin:risk_export")).status_code == 200
     page = text_of(client.get(reverse("admin:risk_risksettings_changelist")))
     assert "Apply a preset" not in page
-=======
+
+
 @pytest.mark.parametrize("name", ["breaker", "squareoff"])
 def test_breakers_and_square_offs_are_read_only(admin_client, name):
     account = ensure_paper_account()
@@ -328,4 +321,3 @@ def test_a_products_hours_are_kept_and_must_be_in_order(admin_client):
     assert admin_client.post(address, {**form, "no_new_entries_at": "15:00"}).status_code == 302
     row = ProductSchedule.objects.get()
     assert (row.product, row.square_off_at) == ("MIS", time(15, 10))
->>>>>>> states
