@@ -96,13 +96,13 @@ class Scene:
     def __init__(self) -> None:
         from brokers.accounts import ensure_paper_account
         from risk.models import RiskSettings
-        from tests.factories import StrategyFactory
         from tests.support.history import History
         from tests.support.trades import traded
+        from trading.models import Strategy
 
         self.now = datetime(_YEAR, _MONTH, _DAY, _HOUR, tzinfo=_india())
         self.account = ensure_paper_account()
-        self.strategies = [StrategyFactory(name=f"bench-{number}") for number in range(3)]
+        self.strategies = [Strategy.objects.create(name=f"bench-{number}") for number in range(3)]
         RiskSettings.objects.create(scope="GLOBAL", **_every_limit())
         RiskSettings.objects.create(scope="STRATEGY", strategy=self.strategies[0], **_every_limit())
         self.history = History(self.account, self.strategies, self.now)
