@@ -22,6 +22,8 @@ def test_looking_for_what_is_due_scans_no_table() -> None:
     plan = plan_of(*due.query.sql_with_params())
     assert "SCAN" not in plan, plan
     assert plan.count("orders_claim") == 2, plan
+    assert "orders_queued" in plan or "orders_status" in plan, plan
+    assert "oco_with" not in plan, plan
 
 
 def test_the_queue_scans_no_table() -> None:

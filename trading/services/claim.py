@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection as database
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
 from brokers.accounts import session_of
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
@@ -62,8 +64,10 @@ def _due(now: datetime) -> QuerySet[Order]:
         status=Status.QUEUED,
     )
     due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    # The target leg of a trigger goes with its stop leg.
-    return Order.objects.filter(due, status=Status.QUEUED, oco_with__isnull=True).filter(
+    # The target leg of a trigger goes with its stop leg. Asked for IS NULL, SQLite would look
+    # through the index of legs, in which nearly every order ever made has none.
+    alone = Exact(Coalesce("oco_with_id", 0), 0)
+    return Order.objects.filter(due, alone, status=Status.QUEUED).filter(
         ~Exists(earlier), ~Exists(sending)
     )
 
