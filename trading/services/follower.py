@@ -22,6 +22,7 @@ from django.db.models import Max, Q
 from brokers.accounts import login_of
 from brokers.errors import BrokerError, RateLimited, SessionExpired
 from brokers.models import (
+    AccountPosition,
     AccountState,
     BrokerConnection,
     BrokerQuestion,
@@ -44,6 +45,8 @@ logger = logging.getLogger(__name__)
 # In rounds of ST_RECONCILE_INTERVAL_SECONDS.
 _IDLE_BOOK_ROUNDS = 5
 _POSITION_ROUNDS = 20
+# While something is open: the day's loss is the broker's to tell, and it must be told soon.
+_OPEN_POSITION_ROUNDS = 3
 _HOLDINGS_ROUNDS = 100
 _LONGEST_PAUSE_SECONDS = 60.0
 # So that many questions keep nobody waiting for the book, or a cancel.
@@ -150,7 +153,8 @@ class Follower(threading.Thread):
         """Positions, funds and holdings. That they can't be read is no failure of the book."""
         filled = self._newest_fill(connection)
         try:
-            if self._due("positions", _POSITION_ROUNDS) or filled > self._last_fill:
+            rounds = _OPEN_POSITION_ROUNDS if self._holds(connection) else _POSITION_ROUNDS
+            if self._due("positions", rounds) or filled > self._last_fill:
                 account_reads.read_positions(connection, broker)
                 self._last_fill = filled
                 self._done["positions"] = time.monotonic()
@@ -201,6 +205,11 @@ class Follower(threading.Thread):
         if orders.filter(status=Status.QUEUED, attempts__isnull=False).exists():
             return True  # it goes again once the book was read
         return reconcile.given_up_today().filter(connection=connection).exists()
+
+    def _holds(self, connection: BrokerConnection) -> bool:
+        """Whether a position was open when the account was last read."""
+        shown = AccountPosition.objects.filter(connection=connection)
+        return shown.exclude(quantity=0).exists()
 
     def _newest_fill(self, connection: BrokerConnection) -> int:
         return Fill.objects.filter(connection=connection).aggregate(n=Max("id"))["n"] or 0
