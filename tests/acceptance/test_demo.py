@@ -126,3 +126,25 @@ def test_without_a_browser_it_logs_in_by_itself_and_stops_in_mid_day(tmp_path: P
         assert processes.stop(running.process) == 0
         assert processes.session_members(running.process.pid) == []
     assert "Traceback" not in running.printed()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(240)
+def test_a_losing_day_is_stopped_by_itself(browser: Browser, tmp_path: Path) -> None:
+    with demo(tmp_path / "demo", "--day", "losing", "--headless-login", "--pace", "20") as running:
+        running.wait_until_told("That was the day", DAY_SECONDS)
+        for line in (
+            r"the account is REDUCING: Day's loss ₹[\d,.]+ has reached max_daily_loss=4,000",
+            r"order  \d+ BUY 50 SBIN is REJECTED_RISK",
+            r"order  \d+ SELL 50 INFY is EXECUTED",
+            r"the account is HALTED: Day's loss ₹[\d,.]+ has reached 1.5 × max_daily_loss=4,000",
+            r"order  \d+ SELL 50 INFY is WAITING",
+        ):
+            assert re.search(line, running.printed()), f"{line} in:\n{running.printed()}"
+        context = browser.new_context(base_url=running.server.base_url)
+        page = context.new_page()
+        log_in(page, running.server)
+        page.goto("/risk/")
+        expect(page.locator("main")).to_contain_text("HALTED")
+        expect(page.locator("main")).to_contain_text("1.5 × max_daily_loss")
+        context.close()
