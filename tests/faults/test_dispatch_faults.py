@@ -111,13 +111,12 @@ def test_what_waits_for_another_try_meets_the_risk_rules_again(rig: Rig) -> None
     rig.simulator.refuse_connections(0.5)
     order = rig.order()
     rig.wait(lambda: order.attempts.filter(outcome="NOT_SENT").exists(), "it could not be sent")
-    row = RiskSettings.objects.create(
-        scope=RiskScope.GLOBAL, max_quantity_per_order=1, clamp_mode=ClampMode.REJECT
-    )
+    limits = RiskSettings.objects.filter(scope=RiskScope.GLOBAL)
+    limits.update(max_quantity_per_order=1, clamp_mode=ClampMode.REJECT)
     try:
         assert "max_quantity_per_order" in rig.until(order, "REJECTED_RISK").error_message
     finally:
-        row.delete()
+        limits.update(max_quantity_per_order=None, clamp_mode=ClampMode.CLAMP)
     assert rig.posts(order) == []
     check_invariants(rig)
 
@@ -277,13 +276,12 @@ def test_a_cancel_beats_an_order_that_was_claimed_and_not_yet_sent(rig: Rig) -> 
 def test_a_limit_of_risk_that_came_after_the_press_still_counts(rig: Rig) -> None:
     rig.pause()
     order = rig.order()
-    row = RiskSettings.objects.create(
-        scope=RiskScope.GLOBAL, max_quantity_per_order=1, clamp_mode=ClampMode.REJECT
-    )
+    limits = RiskSettings.objects.filter(scope=RiskScope.GLOBAL)
+    limits.update(max_quantity_per_order=1, clamp_mode=ClampMode.REJECT)
     rig.go_on()
     try:
         rig.until(order, "REJECTED_RISK")
     finally:
-        row.delete()
+        limits.update(max_quantity_per_order=None, clamp_mode=ClampMode.CLAMP)
     assert rig.posts(order) == []
     check_invariants(rig)
