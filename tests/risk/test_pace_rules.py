@@ -168,6 +168,12 @@ def test_an_order_does_not_trade_with_an_own_one(intent, working, outcome):
     assert denials(decision) <= {Code.SELF_MATCH}
 
 
+def test_getting_out_comes_before_an_own_order_on_the_other_side():
+    snapshot = facts(10, account=account(working=(working_order(Side.BUY, None),)))
+    assert evaluate(order(Side.SELL, 10), snapshot, ON).outcome == "PASS"
+    assert evaluate(order(Side.SELL, 11), snapshot, ON).outcome == "DENY"
+
+
 # Entries of a strategy
 
 

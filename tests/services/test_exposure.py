@@ -550,6 +550,15 @@ def test_recent_orders_are_the_strategys_own_of_a_day_newest_first():
     ]
 
 
+@pytest.mark.parametrize("status", [Status.SENDING, Status.SENT])
+def test_an_order_that_risk_cut_is_still_the_same_as_the_one_that_asked_for_as_much(status):
+    strategy = StrategyFactory()
+    working(status, strategy=strategy, qty=100, requested_qty=150)
+    again = make_order(strategy=strategy, qty=150)
+    decision = exposure.decide(again, again.connection, session_ok=True)
+    assert [c.code for c in decision.checks if c.verdict == "DENY"] == ["DUPLICATE_ORDER"]
+
+
 def test_an_order_without_a_strategy_has_no_strategys_facts():
     working(Status.SENDING)
     facts = snapshot()

@@ -48,7 +48,10 @@ class OpenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingRow:
-    """An order that may still fill. `margin`: what its broker said that all of it would take."""
+    """An order that may still fill. `margin`: what its broker said that all of it would take.
+
+    `requested_qty` is what was asked for, before risk cut it to `qty`.
+    """
 
     order_id: int
     exchange: str
@@ -58,6 +61,7 @@ class WorkingRow:
     order_type: OrderType
     status: Status
     mode: Mode
+    requested_qty: int
     qty: int
     filled_qty: int
     price: Decimal | None

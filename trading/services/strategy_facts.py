@@ -111,8 +111,8 @@ def read_recent(
     rows = Order.objects.filter(
         strategy_id=strategy_id, connection=connection, sent_at__gt=now - RECENT
     ).order_by("-sent_at")
-    names = ("pk", "exchange", "tradingsymbol", "product", "side", "qty", "mode", "sent_at")
-    sent = [_recent(row) for row in rows.values_list(*names)[: MOST_RECENT + 1]]
+    asked = ("pk", "exchange", "tradingsymbol", "product", "side", "requested_qty")
+    sent = [_recent(row) for row in rows.values_list(*asked, "mode", "sent_at")[: MOST_RECENT + 1]]
     on_the_way = [
         RecentOrder(
             order_id=one.order_id,
@@ -120,7 +120,7 @@ def read_recent(
             tradingsymbol=one.tradingsymbol,
             product=Product(one.product),
             side=one.side,
-            quantity=one.qty,
+            quantity=one.requested_qty,
             automatic=one.mode is Mode.AUTO,
             at=one.updated_at,
         )

@@ -117,7 +117,7 @@ def self_match(intent: Intent, snapshot: Snapshot, limits: Limits, quantity: int
     """An own working order on the other side that would trade with this one at once.
 
     MARKET counts as the last price, else the alert's; where neither is known, as any price. Stops
-    that wait for their trigger trade with nothing.
+    that wait for their trigger trade with nothing. Getting out comes first: exits are spared.
     """
     if limits.self_match is not True:
         return None
