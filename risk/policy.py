@@ -1,4 +1,7 @@
-"""From rows to what the engine reads: limits and trading states. The only writer of the latter."""
+"""From rows to what the engine reads: limits and trading states. The only writer of the latter.
+
+Limits are written by `risk.settings_service` alone.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from django.db.models import Model, Q
 from risk.engine.limits import Limits, Window, fresh_limits
 from risk.engine.snapshot import ScopeState
 from risk.models import RiskSettings, TradingState, TradingStateChange
+from risk.settings_values import from_stored
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.values import ClampMode, RiskScope, StateScope, TradingStateName
@@ -42,10 +46,19 @@ def limits_for(strategy_id: int | None, strategy_name: str) -> list[Limits]:
     if strategy_id is not None:
         mine |= Q(scope=RiskScope.STRATEGY, strategy_id=strategy_id)
     rows = RiskSettings.objects.filter(mine).order_by("scope")
-    found = [limits_of(row, strategy_name) for row in rows]
+    now = clock.now()
+    found = [limits_of(_as_of(row, now), strategy_name) for row in rows]
     if not any(limits.scope is RiskScope.GLOBAL for limits in found):
         found.insert(0, fresh_limits())
     return found
+
+
+def _as_of(row: RiskSettings, now: datetime) -> RiskSettings:
+    """The row without a temporary change that has run out, whether it is tidied up yet or not."""
+    if row.reverts_at is not None and row.reverts_at <= now:
+        for name, value in from_stored(row.reverts_to).items():
+            setattr(row, name, value)
+    return row
 
 
 _SAME_NAME = frozenset(field.name for field in fields(Limits)) - {

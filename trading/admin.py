@@ -2,20 +2,25 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.authtoken.models import TokenProxy
 
+from risk import settings_service
+from sigmatrader.db import write_transaction
 from trading import (  # noqa: F401 – they register their models
     admin_books,
     admin_calendar,
     admin_instruments,
 )
 from trading.admin_base import RecordAdmin
+from trading.domain.off_hours import misfit
+from trading.domain.values import OffHours, Product
 from trading.models import (
     Alert,
     ClosedTrade,
@@ -35,8 +40,18 @@ from trading.templatetags.money import ist, pnl, price, qty
 admin.site.unregister(TokenProxy)
 
 
+class StrategyForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        off_hours, product = given.get("off_hours"), given.get("default_product")
+        if off_hours and product and (wrong := misfit(OffHours(off_hours), Product(product))):
+            self.add_error("off_hours", wrong)
+        return given
+
+
 @admin.register(Strategy)
 class StrategyAdmin(admin.ModelAdmin):
+    form = StrategyForm
     list_display = (
         "name",
         "execution_mode",
@@ -86,6 +101,18 @@ class StrategyAdmin(admin.ModelAdmin):
         ),
         ("Record", {"fields": ("created_at", "updated_at")}),
     )
+
+    def delete_model(self, request: HttpRequest, obj: Strategy) -> None:
+        """Its limits go first, so that their history says so."""
+        with write_transaction():
+            reason = f"The strategy {obj.name} was deleted."
+            actor = request.user.get_username()
+            settings_service.delete_settings_of(obj.pk, actor=actor, reason=reason)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Strategy]) -> None:
+        for strategy in queryset:
+            self.delete_model(request, strategy)
 
     @admin.display(description="account", ordering="connection__name")
     def account(self, strategy: Strategy) -> str:

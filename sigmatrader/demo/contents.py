@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from brokers.connections import ENVIRONMENT_NAME
 from brokers.models import BrokerConnection
-from risk.engine.limits import FRESH
-from risk.models import RiskSettings
+from risk import settings_service
 from trading.domain.values import ExecutionTarget, Mode, OrderType, Product, RiskScope
 from trading.models import Strategy
 
@@ -54,7 +53,13 @@ def fill(day: str = "sample") -> BrokerConnection:
             name=name, defaults={"execution_target": ExecutionTarget.LIVE, **values}
         )
     if day == "losing":
-        RiskSettings.objects.get_or_create(
-            scope=RiskScope.GLOBAL, defaults={**FRESH, "max_daily_loss": DAILY_LOSS}
-        )
+        _limit_the_loss()
     return connection
+
+
+def _limit_the_loss() -> None:
+    limits = settings_service.row_of(RiskScope.GLOBAL)
+    if limits._state.adding:
+        settings_service.change_settings(
+            limits, {"max_daily_loss": DAILY_LOSS}, actor="demo", reason="The losing day."
+        )

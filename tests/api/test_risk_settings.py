@@ -16,17 +16,50 @@ def test_global_limits_have_the_documented_names_and_defaults(api):
     assert response.status_code == 201
     for name in ("id", "version", "created_at", "updated_at"):
         assert body.pop(name)
-    assert body == {
+    assert {name: value for name, value in body.items() if value is not None} == {
         "scope": "GLOBAL",
-        "strategy_id": None,
         "max_order_value": "50000.5",
-        "max_quantity_per_order": None,
-        "max_daily_loss": None,
         "allow_short_selling": True,
-        "max_open_positions": None,
+        "naked_option_sell": True,
         "clamp_mode": "CLAMP",
         "symbol_whitelist": [],
         "symbol_blacklist": [],
+        "no_trade_windows": [],
+        "duplicate_order": 30,
+        "stale_alert": "0.5",
+        "self_match": True,
+        "mis_cutoff": 15,
+        "circuit_breaker": 3,
+        "circuit_breaker_unknown": 3,
+        "circuit_breaker_reducing": False,
+        "clock_skew": "2",
+        "clock_skew_warn": "0.5",
+    }
+    assert {name for name, value in body.items() if value is None} == {
+        "strategy_id",
+        "reverts_at",
+        "max_quantity_per_order",
+        "approval_threshold",
+        "price_collar",
+        "price_collar_options",
+        "stale_reference",
+        "max_daily_loss",
+        "max_open_positions",
+        "max_position_quantity",
+        "max_position_value",
+        "max_gross_exposure",
+        "max_net_exposure",
+        "max_working_orders",
+        "max_working_value",
+        "insufficient_margin",
+        "max_orders_per_day",
+        "max_trades_per_day",
+        "consecutive_losses",
+        "repeated_execution",
+        "repeated_execution_minutes",
+        "strategy_budget",
+        "pyramiding",
+        "cool_down",
     }
     assert RiskSettings.objects.get().max_order_value == Decimal("50000.5")
 
@@ -100,6 +133,15 @@ def test_one_row_for_each_scope(api):
             "symbol_blacklist",
         ),
         ({"scope": "GLOBAL", "max_qty": 5}, "max_qty"),
+        ({"scope": "GLOBAL", "stale_alert": "a bit"}, "stale_alert"),
+        ({"scope": "GLOBAL", "pyramiding": "1.5"}, "pyramiding"),
+        ({"scope": "GLOBAL", "self_match": None}, "self_match"),
+        ({"scope": "GLOBAL", "insufficient_margin": "-1"}, "insufficient_margin"),
+        ({"scope": "GLOBAL", "no_trade_windows": "12:00-13:00"}, "no_trade_windows"),
+        ({"scope": "GLOBAL", "no_trade_windows": [{"start": "12:00"}]}, "no_trade_windows"),
+        ({"scope": "GLOBAL", "version": "x", "reverts": "x"}, "reverts"),
+        ({"scope": "GLOBAL", "until": "tomorrow"}, "until"),
+        ({"scope": "GLOBAL", "until": "2020-01-01T00:00:00Z"}, "until"),
     ],
 )
 def test_a_wrong_value_is_400_naming_the_field(body, field, api):

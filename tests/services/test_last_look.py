@@ -17,6 +17,12 @@ from trading.services.dispatch import send
 pytestmark = [pytest.mark.db_backends]
 
 
+@pytest.fixture(autouse=True)
+def a_new_installation(desk):
+    """Without limits of its own: those of a new installation hold."""
+    RiskSettings.objects.all().delete()
+
+
 def stop(desk: Desk, state: str) -> None:
     halting.set_state(state, "ACCOUNT", "storm", "asha", connection_id=desk.connection.pk)
 

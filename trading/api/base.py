@@ -52,6 +52,7 @@ class ApiView(GenericAPIView[Any]):
 
     parser_classes = (JsonParser,)
     pagination_class: type[BasePagination] | None = None
+    max_bytes = MAX_BYTES
     _running: IdempotentRequest | None = None
 
     @property
@@ -66,7 +67,7 @@ class ApiView(GenericAPIView[Any]):
         return JSONRenderer(), JSONRenderer.media_type
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        _check_size(request)
+        _check_size(request, self.max_bytes)
         super().initial(request, *args, **kwargs)
         key = request.headers.get(idempotency.HEADER)
         if request.method == "POST" and key is not None:
@@ -105,12 +106,12 @@ class ApiView(GenericAPIView[Any]):
         return dict(serializer.validated_data)
 
 
-def _check_size(request: Request) -> None:
+def _check_size(request: Request, max_bytes: int) -> None:
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if not declared.isdecimal() or request.META.get("HTTP_TRANSFER_ENCODING"):
         raise ApiError(411, "length_required", "Send the body whole, with its Content-Length.")
-    if len(declared) > 18 or int(declared) > MAX_BYTES:
-        text = f"The body is over {MAX_BYTES} bytes."
+    if len(declared) > 18 or int(declared) > max_bytes:
+        text = f"The body is over {max_bytes} bytes."
         raise ApiError(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "body_too_large", text)
 
 

@@ -151,5 +151,7 @@ def _bands(
 
 
 def _last_entries() -> dict[str, time]:
+    """From when no entry of a product is wanted; what is squared off is not opened anew."""
     rows = ProductSchedule.objects.filter(enabled=True).order_by()
-    return {row.product: row.no_new_entries_at for row in rows if row.no_new_entries_at is not None}
+    last = {row.product: row.no_new_entries_at or row.square_off_at for row in rows}
+    return {product: at for product, at in last.items() if at is not None}

@@ -21,6 +21,7 @@ from brokers.errors import BrokerError
 from brokers.models import BrokerConnection, BrokerQuestion, QuestionKind
 from brokers.registry import broker_for, capabilities_of
 from brokers.retention import forget_old_prices
+from risk import settings_service
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status
@@ -296,6 +297,7 @@ class Worker:
         for account in self._accounts():
             ledger.mark_to_market(account)
         day_pnl.begin_day(now)
+        settings_service.revert_due(now)
         limiter.forget_old(now)
         forget_old_prices(now)
         questions.forget_old(now)
@@ -355,6 +357,7 @@ class Worker:
             if claim is None:
                 return
             done = True
+            self._ring_senders()  # what was passed over meanwhile may go now
             self._slots.take(claim.order.connection_id)
             try:
                 send(claim)

@@ -23,6 +23,7 @@ from trading.models import Order
 from trading.selectors import Account
 from trading.services import calendar
 from trading.services.breakers import open_breakers
+from trading.services.clock_skew import ClockWarning, clock_warning
 from trading.templatetags.money import ist, span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
 
@@ -33,10 +34,10 @@ _MONEY_WORDS = ("LIVE", "SIMULATOR", "PAPER")
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The status chip: `word` is Connected, Error or Checking.
+    """The status chip: `word` is Connected, Error, Checking or Clock.
 
     `until`: the end of a broker's session. `account_id`: whose trouble an Error is. `new`: nobody
-    has logged in to that account yet.
+    has logged in to that account yet. `clock`: by how much ours differs from the broker's.
     """
 
     name: str
@@ -45,9 +46,12 @@ class Broker:
     until: datetime | None = None
     account_id: int | None = None
     new: bool = False
+    clock: ClockWarning | None = None
 
     @property
     def text(self) -> str:
+        if self.clock is not None:
+            return f"clock {self.clock.size} off"
         return "not logged in yet" if self.new else self.word
 
 
@@ -146,6 +150,8 @@ def _broker(accounts: list[Account], now: datetime) -> Broker:
         return _in_trouble(first)
     if dark := _dark_book(accounts):
         return dark
+    if wrong := clock_warning(now):
+        return Broker(wrong.connection.name, "Clock", wrong.text, clock=wrong)
     # A session that ends says more than paper, which is always there.
     shown = next((one for one in accounts if one.expires_at is not None), first)
     return Broker(shown.connection.name, "Connected", _session_text(shown), shown.expires_at)

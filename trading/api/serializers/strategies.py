@@ -1,32 +1,27 @@
-"""Strategies and risk settings."""
+"""Strategies."""
 
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from risk.models import RiskSettings
 from trading.api.serializers.fields import (
     MAX_UNITS,
     ConnectionField,
     ModelSerializer,
-    MoneyField,
-    SymbolListField,
     UnitsField,
     UtcField,
     WordField,
 )
+from trading.domain.off_hours import misfit
 from trading.domain.signal import STRATEGY_NAME_LENGTH, STRATEGY_NAME_RULE, is_strategy_name
 from trading.domain.values import (
-    ClampMode,
     ExecutionTarget,
     Mode,
     OffHours,
     OrderType,
     Product,
-    RiskScope,
     SizingMode,
 )
 from trading.models import Strategy
@@ -96,6 +91,11 @@ class StrategySerializer(ModelSerializer):
             return attrs.get(name, getattr(self.instance, name, default))
 
         errors = _sizing_errors(after("sizing_mode", SizingMode.ALERT), after("sizing_value"))
+        # Only where one of the two is set: an older strategy must still be switched off in haste.
+        if {"off_hours", "default_product"} & attrs.keys():
+            off_hours = OffHours(after("off_hours", OffHours.AMO))
+            if wrong := misfit(off_hours, Product(after("default_product", Product.MIS))):
+                errors["off_hours"] = [wrong]
         account = after("connection")
         target = after("execution_target", ExecutionTarget.PAPER)
         if account is not None and account.simulated is not (target == ExecutionTarget.PAPER):
@@ -117,62 +117,3 @@ def _sizing_errors(mode: str, value: Decimal | None) -> dict[str, list[str]]:
     if mode == SizingMode.FIXED and (value != value.to_integral_value() or value > MAX_UNITS):
         return {"sizing_value": [f"Use whole units, at most {MAX_UNITS}."]}
     return {}
-
-
-class RiskSettingsSerializer(ModelSerializer):
-    """The limits of one scope. Null and an empty list: no limit."""
-
-    scope = WordField(RiskScope)
-    strategy_id = serializers.PrimaryKeyRelatedField(
-        source="strategy", queryset=Strategy.objects.all(), required=False, allow_null=True
-    )
-    max_order_value = MoneyField(required=False, allow_null=True)
-    max_quantity_per_order = UnitsField(required=False, allow_null=True, max_value=MAX_UNITS)
-    max_daily_loss = MoneyField(required=False, allow_null=True)
-    max_open_positions = UnitsField(required=False, allow_null=True, max_value=MAX_UNITS)
-    clamp_mode = WordField(ClampMode, required=False)
-    symbol_whitelist = SymbolListField(required=False)
-    symbol_blacklist = SymbolListField(required=False)
-    created_at = UtcField(read_only=True)
-    updated_at = UtcField(read_only=True)
-
-    class Meta:
-        model = RiskSettings
-        fields = (
-            "id",
-            "scope",
-            "strategy_id",
-            "max_order_value",
-            "max_quantity_per_order",
-            "max_daily_loss",
-            "allow_short_selling",
-            "max_open_positions",
-            "clamp_mode",
-            "symbol_whitelist",
-            "symbol_blacklist",
-            "version",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = ("version",)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The model's own rules: limits above 0, scope and strategy fit, one row per scope."""
-        stored = self.instance
-        row = RiskSettings(
-            **{
-                field.attname: getattr(stored, field.attname)
-                for field in (RiskSettings._meta.concrete_fields if stored else ())
-            }
-        )
-        row._state.adding = stored is None
-        for name, value in attrs.items():
-            setattr(row, name, value)
-        try:
-            row.full_clean()
-        except DjangoValidationError as error:
-            errors = error.message_dict
-            if "strategy" in errors:
-                errors["strategy_id"] = errors.pop("strategy")
-            raise serializers.ValidationError(errors) from None
-        return attrs

@@ -1,37 +1,35 @@
-"""Strategies, risk settings and the trading state."""
+"""Strategies and the trading state."""
 
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import ProtectedError
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from risk import policy
-from risk.models import RiskSettings
+from risk import policy, settings_service
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.api.base import ApiView, store
-from trading.api.filters import ID_OF_STRATEGY, IDEMPOTENCY_KEY, Filters, word_parameter
+from trading.api.filters import IDEMPOTENCY_KEY
 from trading.api.serializers.orders import ErrorSerializer
 from trading.api.serializers.records import (
     TradingStateChangedSerializer,
     TradingStateChangeSerializer,
     TradingStateSerializer,
 )
-from trading.api.serializers.strategies import RiskSettingsSerializer, StrategySerializer
-from trading.domain.values import RiskScope
+from trading.api.serializers.strategies import StrategySerializer
 from trading.models import Strategy
 from trading.services import alarms, halting
 from trading.services.errors import Conflict
 from trading.services.halting import Confirmation
 
-_REFUSED = {400: ErrorSerializer, 404: ErrorSerializer}
+REFUSED = {400: ErrorSerializer, 404: ErrorSerializer}
 
 
-class _Rows(ApiView):
+class RowsView(ApiView):
     """Creating and changing rows through the view's serializer."""
 
     def create(self) -> Response:
@@ -50,7 +48,7 @@ class _Rows(ApiView):
         return Response(self.get_serializer(store(fresh(), fresh)).data)
 
 
-class StrategyList(_Rows):
+class StrategyList(RowsView):
     queryset = Strategy.objects.select_related("connection").order_by("name")
     serializer_class = StrategySerializer
 
@@ -69,7 +67,7 @@ class StrategyList(_Rows):
         return self.create()
 
 
-class StrategyDetail(_Rows):
+class StrategyDetail(RowsView):
     queryset = Strategy.objects.select_related("connection")
     serializer_class = StrategySerializer
 
@@ -81,15 +79,13 @@ class StrategyDetail(_Rows):
         return Response(self.get_serializer(self.find(self.get_queryset(), pk)).data)
 
     @extend_schema(
-        operation_id="strategies_replace", responses={200: StrategySerializer, **_REFUSED}
+        operation_id="strategies_replace", responses={200: StrategySerializer, **REFUSED}
     )
     def put(self, request: Request, pk: str) -> Response:
         """Change a strategy; fields that are not given keep their values."""
         return self.change(pk)
 
-    @extend_schema(
-        operation_id="strategies_change", responses={200: StrategySerializer, **_REFUSED}
-    )
+    @extend_schema(operation_id="strategies_change", responses={200: StrategySerializer, **REFUSED})
     def patch(self, request: Request, pk: str) -> Response:
         """Change a strategy; fields that are not given keep their values."""
         return self.change(pk)
@@ -103,77 +99,14 @@ class StrategyDetail(_Rows):
         strategy = self.find(self.get_queryset(), pk)
         try:
             with write_transaction():
+                reason = f"The strategy {strategy.name} was deleted."
+                settings_service.delete_settings_of(strategy.pk, actor=self.actor, reason=reason)
                 strategy.delete()
         except (ProtectedError, IntegrityError):
             raise Conflict(
                 f"{strategy.name} has orders, and their history stays: archive it instead.",
                 code="has_orders",
             ) from None
-        return Response(status=204)
-
-
-class RiskSettingsList(_Rows):
-    queryset = RiskSettings.objects.select_related("strategy").order_by("scope", "strategy__name")
-    serializer_class = RiskSettingsSerializer
-
-    @extend_schema(
-        operation_id="risk_settings_list",
-        responses={200: RiskSettingsSerializer(many=True), 400: ErrorSerializer},
-        parameters=[word_parameter("scope", RiskScope, "One"), ID_OF_STRATEGY],
-    )
-    def get(self, request: Request) -> Response:
-        """Every row of limits, GLOBAL first."""
-        filters = Filters(request)
-        scopes, strategy = filters.words("scope", RiskScope), filters.id("strategy_id")
-        filters.check()
-        rows: QuerySet[RiskSettings] = self.get_queryset()
-        if scopes:
-            rows = rows.filter(scope__in=scopes)
-        if strategy is not None:
-            rows = rows.filter(strategy_id=strategy)
-        return Response(self.get_serializer(rows, many=True).data)
-
-    @extend_schema(
-        operation_id="risk_settings_create",
-        parameters=[IDEMPOTENCY_KEY],
-        responses={201: RiskSettingsSerializer, 400: ErrorSerializer},
-    )
-    def post(self, request: Request) -> Response:
-        """Limits for everything (GLOBAL) or one strategy; one row for each."""
-        return self.create()
-
-
-class RiskSettingsDetail(_Rows):
-    queryset = RiskSettings.objects.select_related("strategy")
-    serializer_class = RiskSettingsSerializer
-
-    @extend_schema(
-        operation_id="risk_settings_get",
-        responses={200: RiskSettingsSerializer, 404: ErrorSerializer},
-    )
-    def get(self, request: Request, pk: str) -> Response:
-        """One row of limits."""
-        return Response(self.get_serializer(self.find(self.get_queryset(), pk)).data)
-
-    @extend_schema(
-        operation_id="risk_settings_replace", responses={200: RiskSettingsSerializer, **_REFUSED}
-    )
-    def put(self, request: Request, pk: str) -> Response:
-        """Change limits; fields that are not given keep their values."""
-        return self.change(pk)
-
-    @extend_schema(
-        operation_id="risk_settings_change", responses={200: RiskSettingsSerializer, **_REFUSED}
-    )
-    def patch(self, request: Request, pk: str) -> Response:
-        """Change limits; fields that are not given keep their values."""
-        return self.change(pk)
-
-    @extend_schema(operation_id="risk_settings_delete", responses={204: None, 404: ErrorSerializer})
-    def delete(self, request: Request, pk: str) -> Response:
-        """Remove a row of limits: its scope has none then."""
-        with write_transaction():
-            self.find(self.get_queryset(), pk).delete()
         return Response(status=204)
 
 

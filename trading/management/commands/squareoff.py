@@ -77,7 +77,7 @@ def _ask(options: dict[str, Any]) -> SquareOff:
     return change.square_off
 
 
-def _scope(options: dict[str, Any]) -> tuple[StateScope, dict[str, int]]:
+def _scope(options: dict[str, Any]) -> tuple[StateScope, dict[str, Any]]:
     if name := options["account"]:
         account = BrokerConnection.objects.filter(name=name).first()
         if account is None:
