@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from risk import portable, presets, settings_service
 from risk.models import RiskSettings, symbol_entries
 from risk.settings_service import REASON_LENGTH
-from risk.settings_values import SETTINGS
+from risk.settings_values import MONEY, SETTINGS, to_json
 from risk.windows import parse_windows, windows_text
 from trading.domain.values import RiskScope
 
@@ -94,6 +94,13 @@ class RiskSettingsForm(forms.ModelForm):
     class Meta:
         model = RiskSettings
         fields = ("scope", "strategy", *SETTINGS)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in MONEY:
+            value = self.initial.get(name)
+            if isinstance(value, Decimal):
+                self.initial[name] = to_json(value)
 
     @property
     def changed_settings(self) -> dict[str, Any]:

@@ -58,11 +58,15 @@ def test_settings_are_made_with_symbols_as_text(admin_client):
 
 def test_settings_are_shown_as_text_and_changed(admin_client):
     row = RiskSettings.objects.create(
-        scope=RiskScope.GLOBAL, symbol_whitelist=["NSE:INFY", "TCS"], max_open_positions=3
+        scope=RiskScope.GLOBAL,
+        symbol_whitelist=["NSE:INFY", "TCS"],
+        max_open_positions=3,
+        max_order_value=Decimal("50000.25"),
     )
     address = reverse("admin:risk_risksettings_change", args=[row.pk])
-    page = admin_client.get(address)
-    assert "NSE:INFY\nTCS</textarea>" in page.content.decode()
+    page = admin_client.get(address).content.decode()
+    assert "NSE:INFY\nTCS</textarea>" in page
+    assert 'value="50000.25"' in page
     assert admin_client.post(address, {**FORM, "symbol_whitelist": ""}).status_code == 302
     row.refresh_from_db()
     assert (row.symbol_whitelist, row.max_open_positions, row.version) == ([], None, 2)

@@ -325,6 +325,8 @@ def test_what_the_table_marks_with_an_arrow_spares_exits():
         "MAX_TRADES_PER_DAY",
         "CONSECUTIVE_LOSSES",
         "DUPLICATE_ORDER",
+        "MAX_ORDERS_PER_DAY",
+        "SELF_MATCH",
         "PYRAMIDING",
         "COOL_DOWN",
         "MIS_CUTOFF",

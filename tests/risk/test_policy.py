@@ -56,9 +56,6 @@ def test_two_halts_at_the_same_moment_are_both_kept():
 
 # Limits
 
-# The switches of a row in which nobody has set anything.
-WITHOUT = {"naked_option_sell": True, "self_match": False, "circuit_breaker_reducing": False}
-
 
 def test_without_rows_the_limits_of_a_new_installation_hold():
     assert policy.limits_for(None, "") == [fresh_limits()]
@@ -98,26 +95,18 @@ def test_limits_come_global_first_in_one_query(strategy, django_assert_num_queri
             scope=RiskScope.GLOBAL,
             label="GLOBAL",
             allow_short_selling=True,
-            naked_option_sell=True,
-            circuit_breaker_reducing=False,
-            self_match=False,
             max_quantity_per_order=100,
             max_open_positions=5,
             max_daily_loss=Decimal(9000),
             symbol_blacklist=("TCS",),
-            **WITHOUT,
         ),
         Limits(
             scope=RiskScope.STRATEGY,
             label="STRATEGY(supertrend)",
             allow_short_selling=False,
-            naked_option_sell=True,
-            circuit_breaker_reducing=False,
-            self_match=False,
             max_order_value=Decimal(50_000),
             clamp_mode=ClampMode.REJECT,
             symbol_whitelist=("NSE:INFY",),
-            **WITHOUT,
         ),
     ]
 

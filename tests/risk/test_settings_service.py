@@ -1,10 +1,13 @@
 """Limits change in one place: checked, counted, recorded, and for a time when asked."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connections
 from hypothesis import given, settings
 
 from risk import policy, settings_service
@@ -168,6 +171,27 @@ def test_a_recorded_change_tells_its_differences_as_values(row):
         ("max order value", "₹50,000", "₹60,000.5"),
         ("symbol whitelist", "none", "TCS"),
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_changes_at_the_same_moment_none_is_lost(row):
+    names = ("max_orders_per_day", "max_trades_per_day", "pyramiding", "cool_down")
+    gate = threading.Barrier(len(names))
+
+    def set_one(name):
+        seen = RiskSettings.objects.get()
+        gate.wait(30)
+        try:
+            return change(seen, **{name: 7}).version
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        versions = list(pool.map(set_one, names))
+    assert sorted(versions) == [2, 3, 4, 5]
+    stored = RiskSettings.objects.get()
+    assert [getattr(stored, name) for name in names] == [7, 7, 7, 7]
+    assert RiskSettingsChange.objects.count() == 5
 
 
 # For a time

@@ -42,7 +42,6 @@ def test_an_entry_that_was_claimed_stays_here(desk: Desk, state: str):
 
 @pytest.mark.django_db
 def test_an_exit_that_was_claimed_goes_while_reducing_and_not_while_halted(desk: Desk):
-    RiskSettings.objects.create(scope="GLOBAL")
     desk.order(qty=10)
     desk.send_next()
     desk.read_all()
@@ -58,7 +57,7 @@ def test_an_exit_that_was_claimed_goes_while_reducing_and_not_while_halted(desk:
 
 @pytest.mark.django_db
 def test_a_sale_that_would_open_a_short_is_no_exit(desk: Desk):
-    RiskSettings.objects.create(scope="GLOBAL", allow_short_selling=True)
+    RiskSettings.objects.update(allow_short_selling=True)
     desk.order(qty=10)
     desk.send_next()
     desk.read_all()
@@ -72,7 +71,6 @@ def test_a_sale_that_would_open_a_short_is_no_exit(desk: Desk):
 @pytest.mark.django_db(transaction=True)
 def test_a_halt_while_the_broker_is_slow_to_answer_beats_the_order(desk: Desk):
     """An exit asks the broker for its position first, and the broker takes its time."""
-    RiskSettings.objects.create(scope="GLOBAL")
     desk.order(qty=10)
     desk.send_next()
     desk.read_all()
