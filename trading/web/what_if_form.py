@@ -11,17 +11,16 @@ from risk.models import WHOLE_LIMITS, RiskSettings, symbol_entries
 from risk.settings_values import (
     GLOBAL_ONLY,
     MAX_WHOLE,
-    SETTINGS,
     SWITCHES,
     UNITS,
     label_of,
     values_of,
 )
 from risk.windows import parse_windows, windows_text
-from trading.domain.values import ClampMode, RiskScope
+from trading.domain.values import ClampMode
 from trading.services.whatif import MOST_DAYS, NOT_REPLAYED, USUAL_DAYS
 from trading.services.whatif_csv import MAX_BYTES
-from trading.web.forms import QuantityField, _typed
+from trading.web.forms import AmountField, QuantityField
 
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -77,20 +76,6 @@ NOT_ASKED = frozenset(
 )
 
 
-class AmountField(forms.DecimalField):
-    default_error_messages = {
-        "invalid": "Enter a number such as 1,499.50, or leave it empty.",
-        "max_decimal_places": "Enter at most %(max)s decimals.",
-    }
-    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(_typed(value))
-
-    def prepare_value(self, value: Any) -> Any:
-        return f"{value.normalize():f}" if hasattr(value, "normalize") else value
-
-
 class _SymbolsField(forms.CharField):
     widget = forms.Textarea(attrs={"rows": 2})
 
@@ -143,11 +128,9 @@ class WhatIfForm(forms.Form):
     def __init__(self, row: RiskSettings, data: Any = None, files: Any = None) -> None:
         values = values_of(row)
         super().__init__(data, files, initial={"days": USUAL_DAYS, **values})
-        of_strategy = row.scope == RiskScope.STRATEGY
         self._asked = [name for _, names in _GROUPS for name in names if name not in NOT_ASKED]
         for name in self._asked:
             self.fields[name] = _field(name)
-        self._of_strategy = of_strategy
 
     def clean_csv(self) -> bytes | None:
         upload = self.cleaned_data.get("csv")
@@ -191,6 +174,3 @@ def _field(name: str) -> forms.Field:
     if name in WHOLE_LIMITS:
         return QuantityField(min_value=1, max_value=MAX_WHOLE, **common)
     return AmountField(max_digits=18, decimal_places=4, **common)
-
-
-assert all(name in SETTINGS for _, names in _GROUPS for name in names)

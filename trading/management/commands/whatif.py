@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from risk.settings_values import LISTS, SWITCHES
@@ -79,6 +80,8 @@ def _candidate(pairs: Sequence[str], strategy: str | None) -> Candidate | None:
         if chosen is None:
             known = ", ".join(Strategy.objects.values_list("name", flat=True))
             raise CommandError(f"There is no strategy {strategy}. Known: {known or '(none)'}.")
+        if not pairs:
+            raise CommandError("--strategy says whose limits are tried: add --set name=value.")
     if not pairs:
         return None
     settings = dict(_setting(pair) for pair in pairs)
@@ -93,12 +96,19 @@ def _setting(pair: str) -> tuple[str, Any]:
     if not equals:
         raise CommandError(f"--set {pair}: write it as name=value, such as max_open_positions=5.")
     if name == "no_trade_windows":
-        return name, parse_windows(text.replace(";", "\n"))
+        return name, _windows(text)
     if name in LISTS:
         return name, [entry for entry in text.split(",") if entry.strip()]
     if name in SWITCHES:
         return name, _SWITCH.get(text.strip().lower(), text)
     return name, text.strip() or None
+
+
+def _windows(text: str) -> list[dict[str, Any]]:
+    try:
+        return parse_windows(text.replace(";", "\n"))
+    except ValidationError as error:
+        raise CommandError(f"no_trade_windows: {' '.join(error.messages)}") from None
 
 
 # -- text ----------------------------------------------------------------------------------------
