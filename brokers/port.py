@@ -227,6 +227,16 @@ class OrderCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """The last price in rupees and when it was told; the day's circuit where there is one."""
+
+    price: Decimal
+    at: datetime
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentRow:
     """One line of the broker's instrument list. `tick_size` in rupees, `lot_size` in units."""
 
@@ -330,8 +340,17 @@ class Broker(Protocol):
         """The last price and its time; instruments without one are absent."""
         ...
 
+    def quotes(self, keys: Collection[InstrumentKey]) -> dict[InstrumentKey, Quote]:
+        """Last price and circuit; instruments without a price are absent."""
+        ...
+
     def session(self) -> SessionState:
         """Whether the account is logged in."""
+        ...
+
+    def clock_skew(self) -> Decimal | None:
+        """Seconds that our clock is ahead of the broker's (behind it: negative), as far as its
+        answers prove; None when none tells. Asks nothing."""
         ...
 
     def advance(self, now: datetime) -> int:

@@ -69,6 +69,7 @@ def _zerodha(connection: BrokerConnection) -> ZerodhaBroker:
         settings.ST.BROKER_TIMEOUT_SECONDS,
         session_expires_at=expires,
         allow_other_root=other_root_is_allowed(root),
+        reads_per_second=settings.ST.BROKER_READS_PER_SECOND,
     )
 
 

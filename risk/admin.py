@@ -8,7 +8,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from risk.admin_settings import changes_as_text
-from risk.models import RiskSettingsChange, TradingState, TradingStateChange
+from risk.models import (
+    Breaker,
+    ProductSchedule,
+    RiskSettingsChange,
+    SquareOff,
+    TradingState,
+    TradingStateChange,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -51,3 +58,43 @@ class RiskSettingsChangeAdmin(ReadOnlyAdmin):
     @admin.display(description="what")
     def what(self, change: RiskSettingsChange) -> str:
         return changes_as_text(change)
+
+
+@admin.register(Breaker)
+class BreakerAdmin(ReadOnlyAdmin):
+    list_display = ("since", "code", "connection", "strategy", "reason", "closed_at", "closed_by")
+    list_filter = ("code", "connection")
+    list_select_related = ("connection", "strategy")
+    date_hierarchy = "since"
+
+
+@admin.register(SquareOff)
+class SquareOffAdmin(ReadOnlyAdmin):
+    list_display = (
+        "started_at",
+        "scope",
+        "connection",
+        "strategy",
+        "product",
+        "started_by",
+        "finished_at",
+        "outcome",
+    )
+    list_filter = ("scope", "product")
+    list_select_related = ("connection", "strategy")
+    date_hierarchy = "started_at"
+
+
+@admin.register(ProductSchedule)
+class ProductScheduleAdmin(admin.ModelAdmin):
+    list_display = ("product", "enabled", "no_new_entries_at", "square_off_at")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("product", "enabled", "no_new_entries_at", "square_off_at"),
+                "description": "By the clock of India, on trading days, for every account. The "
+                "square-off cancels working orders of the product and closes its positions.",
+            },
+        ),
+    )

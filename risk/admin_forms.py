@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from risk import portable, presets, settings_service
 from risk.models import RiskSettings, symbol_entries
 from risk.settings_service import REASON_LENGTH
-from risk.settings_values import SETTINGS
+from risk.settings_values import MONEY, SETTINGS, to_json
 from risk.windows import parse_windows, windows_text
 from trading.domain.values import RiskScope
 
@@ -95,6 +95,13 @@ class RiskSettingsForm(forms.ModelForm):
         model = RiskSettings
         fields = ("scope", "strategy", *SETTINGS)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in MONEY:
+            value = self.initial.get(name)
+            if isinstance(value, Decimal):
+                self.initial[name] = to_json(value)
+
     @property
     def changed_settings(self) -> dict[str, Any]:
         """The settings that were typed: all of a new row's, of a stored one what differs."""
@@ -166,6 +173,11 @@ class PresetForm(forms.Form):
         initial=presets.USUAL_CAPITAL,
         help_text="What is traded with: the amounts are shares of it. For a strategy, its own.",
     )
+    market_data = forms.BooleanField(
+        required=False,
+        label="My plan has market data",
+        help_text="Adds the price collars, which need the last price: without it they deny orders.",
+    )
     reason = _reason_field()
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -191,5 +203,7 @@ class PresetForm(forms.Form):
         return "|".join([*map(str, self.choice), *sorted(self.cleaned_data["target"])])
 
     @property
-    def choice(self) -> tuple[str, Decimal]:
-        return self.cleaned_data["preset"], self.cleaned_data["capital"]
+    def choice(self) -> tuple[str, Decimal, bool]:
+        """The preset, the capital, and whether there is market data."""
+        chosen = self.cleaned_data
+        return chosen["preset"], chosen["capital"], chosen["market_data"]

@@ -139,20 +139,29 @@ def _file(rows: QuerySet[RiskSettings] | None) -> HttpResponse:
 
 
 def _preset_changes(form: PresetForm) -> Changes:
-    name, capital = form.choice
+    name, capital, market_data = form.choice
     found: Changes = []
     for scope, strategy_id in form.scopes:
         label = settings_service.row_of(scope, strategy_id).label
-        found.append((label, presets.preset_differences(name, capital, scope, strategy_id)))
+        differences = presets.preset_differences(
+            name, capital, scope, strategy_id, market_data=market_data
+        )
+        found.append((label, differences))
     return found
 
 
 def _apply_preset(form: PresetForm, actor: str) -> None:
-    name, capital = form.choice
+    name, capital, market_data = form.choice
     with write_transaction():
         for scope, strategy_id in form.scopes:
             presets.apply_preset(
-                name, capital, scope, strategy_id, actor=actor, reason=form.cleaned_data["reason"]
+                name,
+                capital,
+                scope,
+                strategy_id,
+                market_data=market_data,
+                actor=actor,
+                reason=form.cleaned_data["reason"],
             )
 
 

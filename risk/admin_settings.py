@@ -221,7 +221,7 @@ class RiskSettingsAdmin(LimitPages):
 
     @admin.display(description="last changes")
     def recent_changes(self, row: RiskSettings) -> SafeString | str:
-        if row.pk is None:
+        if row._state.adding:
             return "none yet"
         shown = format_html_join(
             "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from risk import settings_service
 from risk.models import RiskSettings
-from risk.settings_values import GLOBAL_ONLY, Difference
+from risk.settings_values import GLOBAL_ONLY, Difference, grouped
 from trading.domain.values import ClampMode, RiskScope
 
 LEAST_CAPITAL = Decimal(10_000)
@@ -22,21 +22,27 @@ USUAL_CAPITAL = Decimal(500_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A set of limits: `shares` are % of the capital, `fixed` are values. Others stay."""
+    """A set of limits: `shares` are % of the capital, `fixed` are values. Others stay.
+
+    `priced` are for plans with market data alone: without a last price they would stop orders.
+    """
 
     name: str
     title: str
     who: str
     shares: Mapping[str, Decimal]
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any]
+    priced: Mapping[str, Any]
 
-    def values(self, scope: str, capital: Decimal) -> dict[str, Any]:
+    def values(self, scope: str, capital: Decimal, *, market_data: bool = False) -> dict[str, Any]:
         """The settings for a scope, amounts in whole rupees. Raises ValidationError.
 
         For a strategy `capital` is its own: its budget is all of it.
         """
         _check_capital(capital)
         shares, fixed = dict(self.shares), dict(self.fixed)
+        if market_data:
+            fixed |= self.priced
         if scope == RiskScope.STRATEGY:
             shares["strategy_budget"] = Decimal(100)
             fixed = {name: value for name, value in fixed.items() if name not in GLOBAL_ONLY}
@@ -51,8 +57,7 @@ PRESETS: Mapping[str, Preset] = {
             name="careful",
             title="Careful",
             who="For the first weeks with real money, and for money that must not be lost: small "
-            "orders, few a day, no short selling, and a stop after a loss of 1 % in a day. AUTO "
-            "orders wait for you wherever the last price is not known.",
+            "orders, few a day, no short selling, and a stop after a loss of 1 % in a day.",
             shares={
                 "max_order_value": Decimal(5),
                 "max_daily_loss": Decimal(1),
@@ -71,9 +76,6 @@ PRESETS: Mapping[str, Preset] = {
                 "consecutive_losses": 3,
                 "pyramiding": 1,
                 "cool_down": 300,
-                "price_collar": Decimal(2),
-                "price_collar_options": Decimal(10),
-                "stale_reference": 10,
                 "stale_alert": Decimal("0.3"),
                 "insufficient_margin": Decimal(20),
                 "duplicate_order": 60,
@@ -86,6 +88,11 @@ PRESETS: Mapping[str, Preset] = {
                 "circuit_breaker_reducing": True,
                 "clock_skew": Decimal(2),
                 "clock_skew_warn": Decimal("0.5"),
+            },
+            priced={
+                "price_collar": Decimal(2),
+                "price_collar_options": Decimal(10),
+                "stale_reference": 10,
             },
         ),
         Preset(
@@ -108,8 +115,9 @@ PRESETS: Mapping[str, Preset] = {
                 "max_orders_per_day": 60,
                 "max_trades_per_day": 30,
                 "consecutive_losses": 5,
-                "price_collar": Decimal(3),
-                "price_collar_options": Decimal(20),
+                "approval_threshold": None,
+                "pyramiding": None,
+                "cool_down": None,
                 "stale_alert": Decimal("0.5"),
                 "insufficient_margin": Decimal(10),
                 "duplicate_order": 30,
@@ -122,6 +130,11 @@ PRESETS: Mapping[str, Preset] = {
                 "circuit_breaker_reducing": False,
                 "clock_skew": Decimal(2),
                 "clock_skew_warn": Decimal("0.5"),
+            },
+            priced={
+                "price_collar": Decimal(3),
+                "price_collar_options": Decimal(20),
+                "stale_reference": None,
             },
         ),
         Preset(
@@ -144,8 +157,9 @@ PRESETS: Mapping[str, Preset] = {
                 "max_orders_per_day": 200,
                 "max_trades_per_day": 100,
                 "consecutive_losses": 8,
-                "price_collar": Decimal(5),
-                "price_collar_options": Decimal(30),
+                "approval_threshold": None,
+                "pyramiding": None,
+                "cool_down": None,
                 "stale_alert": Decimal(1),
                 "insufficient_margin": Decimal(5),
                 "duplicate_order": 10,
@@ -158,6 +172,11 @@ PRESETS: Mapping[str, Preset] = {
                 "circuit_breaker_reducing": False,
                 "clock_skew": Decimal(2),
                 "clock_skew_warn": Decimal(1),
+            },
+            priced={
+                "price_collar": Decimal(5),
+                "price_collar_options": Decimal(30),
+                "stale_reference": None,
             },
         ),
     )
@@ -172,11 +191,17 @@ def preset_named(name: str) -> Preset:
 
 
 def preset_differences(
-    name: str, capital: Decimal, scope: str, strategy_id: int | None = None
+    name: str,
+    capital: Decimal,
+    scope: str,
+    strategy_id: int | None = None,
+    *,
+    market_data: bool = False,
 ) -> list[Difference]:
     """What a preset would change for a scope; nothing is stored. Raises ValidationError."""
     row = settings_service.row_of(scope, strategy_id)
-    return settings_service.differences(row, preset_named(name).values(scope, capital))
+    changes = preset_named(name).values(scope, capital, market_data=market_data)
+    return settings_service.differences(row, changes)
 
 
 def apply_preset(
@@ -185,17 +210,19 @@ def apply_preset(
     scope: str,
     strategy_id: int | None = None,
     *,
+    market_data: bool = False,
     actor: str,
     reason: str = "",
     until: datetime | None = None,
 ) -> RiskSettings:
     """Store a preset's settings for a scope. Raises as `settings_service.change_settings`."""
     preset = preset_named(name)
+    usual = f"The preset {preset.title}, for a capital of ₹{grouped(capital)}."
     return settings_service.change_settings(
         settings_service.row_of(scope, strategy_id),
-        preset.values(scope, capital),
+        preset.values(scope, capital, market_data=market_data),
         actor=actor,
-        reason=reason.strip() or f"The preset {preset.title}, for a capital of ₹{capital:,.0f}.",
+        reason=reason.strip() or usual,
         until=until,
     )
 

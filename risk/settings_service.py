@@ -45,7 +45,8 @@ def begin(scope: str, strategy_id: int | None = None) -> RiskSettings:
 
 def row_of(scope: str, strategy_id: int | None = None) -> RiskSettings:
     """The stored settings of a scope, or those that it would begin with."""
-    found = RiskSettings.objects.filter(scope=scope, strategy_id=strategy_id).first()
+    whose = Q(strategy__isnull=True) if strategy_id is None else Q(strategy_id=strategy_id)
+    found = RiskSettings.objects.filter(whose, scope=scope).select_related("strategy").first()
     return found or begin(scope, strategy_id)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import BooleanField
+from django.utils.numberformat import format as format_number
 
 from risk.engine.limits import FRESH
 from risk.engine.rules import plain
@@ -80,7 +81,7 @@ def label_of(name: str) -> str:
 
 
 def text_of(name: str, value: Any) -> str:
-    """A value as people read it, with its unit: "₹50000", "3 %", "off"."""
+    """A value as people read it, with its unit: "₹1,50,000", "3 %", "off"."""
     if value is None:
         return "off"
     if name in SWITCHES:
@@ -89,9 +90,17 @@ def text_of(name: str, value: Any) -> str:
         return windows_text(value).replace("\n", ", ") or "none"
     if name in LISTS:
         return ", ".join(value) or "none"
-    shown = plain(value) if isinstance(value, Decimal) else str(value)
-    unit = UNITS.get(name, "")
+    if not isinstance(value, int | Decimal):
+        return str(value)
+    shown, unit = grouped(value), UNITS.get(name, "")
     return f"₹{shown}" if unit == "₹" else f"{shown} {unit}".rstrip()
+
+
+def grouped(number: int | Decimal) -> str:
+    """A number in lakh grouping, with its own decimals: "12,34,567.5"."""
+    places = max(0, -int(Decimal(number).normalize().as_tuple().exponent))
+    text = plain(Decimal(number))
+    return format_number(text, ".", places, (3, 2, 0), ",", force_grouping=True, use_l10n=False)
 
 
 def values_of(row: RiskSettings) -> dict[str, Any]:

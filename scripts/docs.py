@@ -67,13 +67,20 @@ def rules() -> str:
     from scripts.schema import row
 
     lines = [
-        row("code", "setting", "what it says", "stops exits too"),
-        row("---", "---", "---", "---"),
+        row("code", "setting", "unit", "new installation", "what it says", "marks"),
+        row("---", "---", "---", "---", "---", "---"),
     ]
     for rule in RULES:
-        setting = "always on" if isinstance(rule, HardRule) else f"`{rule.setting}` ({rule.unit})"
+        hard = isinstance(rule, HardRule)
+        setting = "–" if rule.setting == "hard" else f"`{rule.setting}`"
+        default = _SET_ELSEWHERE.get(rule.setting, "always on") if hard else _fresh(rule.setting)
+        marks = [_SPARES_EXITS] if rule.spares_exits else []
+        marks += ["clamps"] if rule.cuts else []
+        marks += ["live only"] if not isinstance(rule, HardRule) and rule.live_only else []
         text = " ".join(rule.description.split())
-        lines.append(row(f"`{rule.code}`", setting, text, "no" if rule.spares_exits else "yes"))
+        lines.append(
+            row(f"`{rule.code}`", setting, rule.unit or "–", default, text, ", ".join(marks) or "–")
+        )
     return "\n".join(lines)
 
 
@@ -82,9 +89,41 @@ def gates() -> str:
     from risk.engine.gates import GATES
     from scripts.schema import row
 
-    lines = [row("code", "what closes it, what opens it"), row("---", "---")]
-    lines += [row(f"`{one.code}`", " ".join(one.description.split())) for one in GATES]
+    lines = [
+        row(
+            "code", "setting", "unit", "new installation", "what closes it, what opens it", "holds"
+        ),
+        row("---", "---", "---", "---", "---", "---"),
+    ]
+    for gate in GATES:
+        settings = ", ".join(f"`{one}`" for one in gate.settings) or "–"
+        default = ", ".join(_fresh(one) for one in gate.settings) or "always on"
+        holds = ["AUTO"] if gate.auto_only else ["all"]
+        holds += ["live only"] if gate.live_only else []
+        holds += [_SPARES_EXITS] if gate.spares_exits else []
+        text = " ".join(gate.description.split())
+        lines.append(
+            row(f"`{gate.code}`", settings, gate.unit or "–", default, text, ", ".join(holds))
+        )
     return "\n".join(lines)
+
+
+_SPARES_EXITS = "↘"
+_SET_ELSEWHERE = {
+    "off_hours": "of the strategy: AMO",
+    "no_new_entries_at": "of the product: off",
+    "orders_per_day": "of the account: 4000",
+}
+
+
+def _fresh(setting: str) -> str:
+    """What a setting is on a new installation."""
+    from risk.engine.limits import FRESH
+
+    if setting in ("allow_short_selling", "naked_option_sell"):
+        return "allowed"
+    value = FRESH.get(setting)
+    return "off" if value is None else "on" if value is True else str(value)
 
 
 PAGES: Mapping[str, Parts] = {

@@ -61,6 +61,7 @@ class SigmaTraderSettings:
     ZERODHA_API_ROOT: str = KITE_API_ROOT
     ZERODHA_LOGIN_URL: str = KITE_LOGIN_URL
     BROKER_TIMEOUT_SECONDS: float = 7
+    BROKER_READS_PER_SECOND: float = 7
     RECONCILE_INTERVAL_SECONDS: float = 3
     RECONCILE_GRACE_SECONDS: float = 120
     WORKER_POLL_MS: int = 50
@@ -219,6 +220,9 @@ def _numbers(reader: _Reader) -> dict[str, Any]:
         ),
         "BROKER_TIMEOUT_SECONDS": reader.number(
             "ST_BROKER_TIMEOUT_SECONDS", 7.0, 0.05, 60.0, float
+        ),
+        "BROKER_READS_PER_SECOND": reader.number(
+            "ST_BROKER_READS_PER_SECOND", 7.0, 0.0, 1000.0, float
         ),
         "RECONCILE_INTERVAL_SECONDS": reader.number(
             "ST_RECONCILE_INTERVAL_SECONDS", 3.0, 0.05, 300.0, float

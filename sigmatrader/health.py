@@ -77,6 +77,15 @@ def _order_books() -> tuple[bool, str]:
     return not dark, f"{dark} not read lately" if dark else "followed"
 
 
+def _clock() -> tuple[bool, str]:
+    from trading.services.clock_skew import clock_warning
+
+    wrong = clock_warning(clock.now())
+    if wrong is None:
+        return True, "as the brokers'"
+    return False, f"{wrong.size} {'ahead' if wrong.seconds > 0 else 'behind'}"
+
+
 def _calendar() -> tuple[bool, str]:
     """Fit while every segment's days are known; the detail warns from 30 days before the end."""
     from trading.domain import coverage
@@ -103,6 +112,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         ("worker", _worker),
         ("broker_session", _accounts),
         ("order_book", _order_books),
+        ("clock", _clock),
         ("calendar", _calendar),
         ("disk", _disk),
     ):

@@ -35,6 +35,8 @@ def _prepare_environment() -> None:
         "ST_ENVIRONMENT": "test",
         "ST_DATA_DIR": str(_DATA_DIR),
         "ST_DATABASE_URL": _DATABASE_URL,
+        # Simulators of tests are asked as fast as one likes.
+        "ST_BROKER_READS_PER_SECOND": "0",
     }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -18,6 +19,8 @@ from trading import (  # noqa: F401 – they register their models
     admin_instruments,
 )
 from trading.admin_base import RecordAdmin
+from trading.domain.off_hours import misfit
+from trading.domain.values import OffHours, Product
 from trading.models import (
     Alert,
     ClosedTrade,
@@ -37,8 +40,18 @@ from trading.templatetags.money import ist, pnl, price, qty
 admin.site.unregister(TokenProxy)
 
 
+class StrategyForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        off_hours, product = given.get("off_hours"), given.get("default_product")
+        if off_hours and product and (wrong := misfit(OffHours(off_hours), Product(product))):
+            self.add_error("off_hours", wrong)
+        return given
+
+
 @admin.register(Strategy)
 class StrategyAdmin(admin.ModelAdmin):
+    form = StrategyForm
     list_display = (
         "name",
         "execution_mode",

@@ -29,6 +29,7 @@ from brokers.port import (
     OrderReport,
     OrderRequest,
     Placed,
+    Quote,
     SessionState,
 )
 from sigmatrader import clock
@@ -159,6 +160,13 @@ class PaperBroker:
     ) -> dict[InstrumentKey, tuple[Decimal, datetime]]:
         found = prices.latest_prices(keys)
         return {key: (tick.price, tick.at) for key, tick in found.items()}
+
+    def quotes(self, keys: Collection[InstrumentKey]) -> dict[InstrumentKey, Quote]:
+        """Paper knows no circuits."""
+        return {key: Quote(price, at) for key, (price, at) in self.last_prices(keys).items()}
+
+    def clock_skew(self) -> None:
+        """Paper has no clock but ours."""
 
     def session(self) -> SessionState:
         """Connected while the connection is switched on; paper needs no login."""

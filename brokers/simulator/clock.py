@@ -8,7 +8,11 @@ from trading.domain.session import IST
 
 
 class SimClock:
-    """An IST clock. It runs `speed` times as fast as real time from the moment it was set."""
+    """An IST clock. It runs `speed` times as fast as real time from the moment it was set.
+
+    `date_ahead`: seconds by which the Date of answers is ahead of it, for a caller whose own clock
+    is to be wrong.
+    """
 
     def __init__(
         self, start: datetime | None = None, *, speed: float = 1.0, frozen: bool = False
@@ -19,6 +23,7 @@ class SimClock:
         self._since = time.monotonic()
         self._speed = _checked_speed(speed)
         self._frozen = frozen
+        self.date_ahead = 0.0
 
     def now(self) -> datetime:
         """The simulated moment, aware, in IST."""

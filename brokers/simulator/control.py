@@ -16,6 +16,7 @@ from brokers.simulator.faults import Fault, from_dict
 from brokers.simulator.routes import JSON, Request, Response
 
 if TYPE_CHECKING:
+    from brokers.simulator.clock import SimClock
     from brokers.simulator.exchange import Exchange
     from brokers.simulator.server import KiteSimulator
 
@@ -97,7 +98,7 @@ def _state(simulator: "KiteSimulator", _: Values) -> dict[str, Any]:
         "api_key": simulator.api_key,
         "redirect_url": simulator.redirect_url,
         "users": list(simulator.exchanges),
-        "clock": {"now": clock.now().isoformat(), "speed": clock.speed, "frozen": clock.frozen},
+        "clock": _clock_state(clock),
         "rate_limits": simulator.limits.enabled,
         "sessions": simulator.sessions.users(),
         "faults": simulator.faults.waiting(),
@@ -146,9 +147,20 @@ def _clock(simulator: "KiteSimulator", values: Values) -> dict[str, Any]:
         _change(lambda: clock.set(datetime.fromisoformat(str(values["set"]))), "set")
     if "advance" in values:
         clock.advance(_number(values, "advance"))
+    if "date_ahead" in values:
+        clock.date_ahead = _number(values, "date_ahead")
     for exchange in simulator.exchanges.values():
         exchange.tick()
-    return {"now": clock.now().isoformat(), "speed": clock.speed, "frozen": clock.frozen}
+    return _clock_state(clock)
+
+
+def _clock_state(clock: "SimClock") -> dict[str, Any]:
+    return {
+        "now": clock.now().isoformat(),
+        "speed": clock.speed,
+        "frozen": clock.frozen,
+        "date_ahead": clock.date_ahead,
+    }
 
 
 def _change(change: Callable[[], object], name: str) -> None:

@@ -193,7 +193,9 @@ class KiteHandler(BaseHTTPRequestHandler):
     def _send_head(self, response: Response) -> None:
         self.send_response_only(response.status)
         self.send_header("Server", self.server_version)
-        self.send_header("Date", formatdate(usegmt=True))
+        clock = self.simulator.clock
+        moment = clock.now().timestamp() + clock.date_ahead
+        self.send_header("Date", formatdate(moment, usegmt=True))
         if response.content_type is not None:
             self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))

@@ -26,6 +26,7 @@ from brokers.port import (
     OrderReport,
     OrderRequest,
     Placed,
+    Quote,
     SessionState,
 )
 from brokers.zerodha import mapping, portfolio, triggers
@@ -69,6 +70,7 @@ class ZerodhaBroker:
         *,
         session_expires_at: datetime | None = None,
         allow_other_root: bool = False,
+        reads_per_second: float = 0.0,
     ) -> None:
         self._client = KiteClient(
             api_key,
@@ -76,6 +78,7 @@ class ZerodhaBroker:
             root=root,
             timeout=timeout,
             allow_other_root=allow_other_root,
+            reads_per_second=reads_per_second,
         )
         self._session_expires_at = session_expires_at
         self.unreadable: tuple[str, ...] = ()
@@ -247,22 +250,38 @@ class ZerodhaBroker:
 
         Kite tells no time with these prices: it is the time of the answer.
         """
-        if not keys:
-            return {}
+        told = self._told(keys, self._client.last_prices, portfolio.last_price_of)
+        now = clock.now()
+        return {key: (price, now) for key, price in told.items()}
+
+    def quotes(self, keys: Collection[InstrumentKey]) -> dict[InstrumentKey, Quote]:
+        """As `last_prices`, at the same price in requests."""
+        told = self._told(keys, self._client.quotes, portfolio.quote_of)
+        now = clock.now()
+        return {key: Quote(price, now, *circuit) for key, (price, *circuit) in told.items()}
+
+    def _told(
+        self,
+        keys: Collection[InstrumentKey],
+        ask: Callable[[Collection[str]], Mapping[str, object]],
+        read: Callable[[Row], T | None],
+    ) -> dict[InstrumentKey, T]:
+        """What `read` makes of the quotes of those instruments that Kite knows."""
         names = {str(key): key for key in keys}
-        with _readable("last prices"):
+        if not names:
+            return {}
+        with _readable("prices"):
             try:
-                quotes = self._client.last_prices(list(names))
+                quotes = ask(list(names))
             except PermissionRefused as error:
                 raise NotSupported(error.message, code=error.code) from None
-            now = clock.now()
-            found = {}
             left_out: list[str] = []
+            found: dict[InstrumentKey, T] = {}
             for name, key in names.items():
                 quote = {"id": name, "quote": quotes.get(name) or {}}
-                price = _or_left_out(left_out, "quote", quote, portfolio.last_price_of)
-                if price is not None:
-                    found[key] = (price, now)
+                one = _or_left_out(left_out, "quote", quote, read)
+                if one is not None:
+                    found[key] = one
             return found
 
     def session(self) -> SessionState:
@@ -278,6 +297,9 @@ class ZerodhaBroker:
                 user_id=required_text(profile, "user_id"),
                 user_name=text(profile, "user_name"),
             )
+
+    def clock_skew(self) -> Decimal | None:
+        return self._client.clock_skew()
 
     def advance(self, now: datetime) -> int:
         return 0
@@ -367,7 +389,9 @@ def _warn_once(line: str) -> None:
     logger.warning("left out: %s", line)
 
 
-def _or_left_out(left_out: list[str], what: str, row: Row, read: Callable[[Row], T]) -> T | None:
+def _or_left_out(
+    left_out: list[str], what: str, row: Row, read: Callable[[Row], T | None]
+) -> T | None:
     """What `read` makes of a row; None for one that can't be used here, which is noted."""
     try:
         return read(row)

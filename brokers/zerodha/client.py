@@ -7,12 +7,14 @@ nothing by an id. No text of an error holds a secret.
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from brokers.errors import BrokerError, NotSupported, OutcomeUnknown, SessionExpired
 from brokers.zerodha.answers import Answered, Call, classify, clean, says_absent
+from brokers.zerodha.pace import shared
 from brokers.zerodha.transport import KITE_ROOT, Road, check_root
 
 Form = Mapping[str, str]
@@ -48,6 +50,8 @@ class KiteClient:
     """Kite's calls for one account. Several threads may share it: they take turns.
 
     `timeout`: seconds to connect, and for each silence; a whole call takes at most twice that.
+    `reads_per_second`: the pace of all reads of this app in this process, 0 for none. Orders,
+    changes and cancels wait for no read.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class KiteClient:
         root: str = KITE_ROOT,
         timeout: float = 7.0,
         allow_other_root: bool = False,
+        reads_per_second: float = 0.0,
     ) -> None:
         self.root = check_root(root, allow_other_root=allow_other_root)
         if not api_key or not CREDENTIAL.fullmatch(api_key):
@@ -66,11 +71,16 @@ class KiteClient:
             raise SessionExpired("The stored session is malformed: log in again.")
         self._secrets = {api_key, access_token}
         self._lock = threading.Lock()
-        self._road = Road(self.root, timeout)
+        self._shared = shared(self.root, api_key, reads_per_second)
+        self._road = Road(self.root, timeout, skew=self._shared.skew)
         self._kite = _kite(api_key, access_token, self.root, timeout, self._road)
 
     def __repr__(self) -> str:
         return f"KiteClient({self.root!r})"
+
+    def clock_skew(self) -> Decimal | None:
+        """Our clock less Kite's in seconds, as the answers to this process tell."""
+        return self._shared.skew.seconds()
 
     # -- orders ----------------------------------------------------------------------------
 
@@ -133,15 +143,22 @@ class KiteClient:
 
     def order_margins(self, orders: Sequence[Mapping[str, Any]]) -> Any:
         """What orders would take; a refusal says why they can't be placed. Places nothing."""
+        self._shared.pace.wait()
         return self._call(Call.PLACE, lambda: self._kite.order_margins(list(orders)))
 
     def last_prices(self, names: Collection[str]) -> dict[str, Any]:
         """Last prices by EXCHANGE:SYMBOL; names that Kite does not know are absent."""
+        return self._quoted(self._kite.ltp, names)
+
+    def quotes(self, names: Collection[str]) -> dict[str, Any]:
+        """Whole quotes, with the day's circuits, in the form of `last_prices`."""
+        return self._quoted(self._kite.quote, names)
+
+    def _quoted(self, ask: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         wanted = list(names)
         for start in range(0, len(wanted), _PRICES_A_CALL):
-            part = wanted[start : start + _PRICES_A_CALL]
-            answer = self._read(partial(self._kite.ltp, part))
+            answer = self._read(partial(ask, wanted[start : start + _PRICES_A_CALL]))
             if not isinstance(answer, dict):
                 raise OutcomeUnknown("Zerodha's prices could not be read.")
             found |= answer
@@ -154,6 +171,7 @@ class KiteClient:
             "X-Kite-Version": kite.kite_header_version,
             "Authorization": f"token {kite.api_key}:{kite.access_token}",
         }
+        self._shared.pace.wait()
         with Road(self.root, kite.timeout, _LIST_SECONDS) as road:
             try:
                 yield from road.lines("/instruments", headers)
@@ -188,6 +206,7 @@ class KiteClient:
         self._call(Call.CHANGE, call)
 
     def _read(self, call: Callable[[], Any]) -> Any:
+        self._shared.pace.wait()  # without the lock, so that an order goes first
         return self._call(Call.READ, call)
 
     def _read_one(self, number: str, call: Callable[[], Any]) -> Any | None:

@@ -105,3 +105,18 @@ def cost_of(data: object) -> OrderCost:
 def last_price_of(row: Row) -> Decimal | None:
     """The price in the `quote` of a row; None where there is none. Raises BadRow."""
     return price(row_of(row["quote"], "a quote"), "last_price")
+
+
+def quote_of(row: Row) -> tuple[Decimal, Decimal | None, Decimal | None] | None:
+    """Last price, lower and upper circuit of a whole quote; None without a price.
+
+    Circuits come in pairs: Kite writes 0 where an instrument has none. Raises BadRow.
+    """
+    last = last_price_of(row)
+    if last is None:
+        return None
+    quote = row_of(row["quote"], "a quote")
+    lower, upper = price(quote, "lower_circuit_limit"), price(quote, "upper_circuit_limit")
+    if lower is None or upper is None or lower > upper:
+        return last, None, None
+    return last, lower, upper

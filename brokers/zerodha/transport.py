@@ -6,6 +6,7 @@ that the client's own reading never sees an answer that it would stumble over.
 
 import http.client
 import ssl
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ import urllib3.exceptions
 from brokers.errors import NotSent, NotSupported, OutcomeUnknown
 from brokers.zerodha.answers import Answered, data_of
 from brokers.zerodha.patience import Patience, PatientAdapter
+from brokers.zerodha.skew import ClockSkew
+from sigmatrader import clock
 
 KITE_ROOT: Final = "https://api.kite.trade"
 
@@ -74,16 +77,24 @@ class Road(requests.Session):
 
     `timeout`: seconds for the connection, and for each silence. `patience`: seconds for a whole
     exchange, from the first look at the name to the last byte; twice the timeout unless given.
+    `skew`: hears the Date of every answer.
     Raises Answered for an answer that is no success, NotSent when nothing can have arrived, and
     OutcomeUnknown for every other failure. No error carries the address that was asked: a logout
     has the token in it.
     """
 
-    def __init__(self, root: str, timeout: float, patience: float | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        timeout: float,
+        patience: float | None = None,
+        skew: ClockSkew | None = None,
+    ) -> None:
         super().__init__()
         self.status = 0
         self._root = root
         self._timeout = timeout
+        self._skew = skew
         self._patience = Patience(_PATIENCE * timeout if patience is None else patience)
         # Neither a proxy nor a .netrc of the environment: the token goes to the broker alone.
         self.trust_env = False
@@ -151,10 +162,15 @@ class Road(requests.Session):
             "verify": True,
             "proxies": {},
         }
+        begun = time.monotonic()
         try:
-            return super().request(method, url, **(asked | fixed))
+            response = super().request(method, url, **(asked | fixed))
         except requests.RequestException as error:
             raise _broken(error) from None
+        if self._skew is not None:
+            took = time.monotonic() - begun
+            self._skew.note(response.headers.get("date"), clock.now(), took)
+        return response
 
     def _check(self, url: str) -> None:
         # The client joins root and route; an odd route could name another host.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from risk.engine.denials import Code
 from risk.engine.limits import Limits
@@ -133,10 +134,10 @@ def stale_reference(intent: Intent, snapshot: Snapshot, limits: Sequence[Limits]
         age = _age(snapshot)
         if price is None or age is None:
             what = f"No last price of {intent.symbol} is known"
-        elif age <= most:
+        elif age <= timedelta(seconds=most):
             continue
         else:
-            what = f"The last price of {intent.symbol} is {int(age)} s old"
+            what = f"The last price of {intent.symbol} is {age // timedelta(seconds=1)} s old"
         found.append(f"{what}; {due_to('stale_reference', scope)}.")
     return found
 
@@ -216,10 +217,10 @@ def _open_breakers(snapshot: Snapshot, code: Code) -> list[str]:
     ]
 
 
-def _age(snapshot: Snapshot) -> float | None:
-    """Seconds since the last price; None when nobody knows."""
+def _age(snapshot: Snapshot) -> timedelta | None:
+    """How old the last price is; None when nobody knows."""
     at = snapshot.last_price_at
-    return None if at is None else (snapshot.now - at).total_seconds()
+    return None if at is None else snapshot.now - at
 
 
 GATES: tuple[GateRule, ...] = (

@@ -139,18 +139,23 @@ def _largest(
     groups: dict[str, list[OpenPosition]], worth: Callable[[OpenPosition], Amount]
 ) -> Measure:
     """The group with the most on one side; None as soon as a worth is not known."""
-    largest: Measure = (0, "")
+    most: int | Decimal = 0
+    where = ""
     for name, members in groups.items():
-        sides: list[int | Decimal] = [0, 0]
+        long: int | Decimal = 0
+        short: int | Decimal = 0
         for one in members:
             amount = worth(one)
             if amount is None:
                 return None, name
-            sides[one.longest < 0 or (one.longest == 0 and one.shortest < 0)] += amount
-        most = abs(sides[0] - sides[1])
-        if largest[0] is not None and most > largest[0]:
-            largest = (most, name)
-    return largest
+            if one.longest < 0 or (one.longest == 0 and one.shortest < 0):
+                short = short + amount
+            else:
+                long = long + amount
+        net = long - short if long >= short else short - long
+        if net > most:
+            most, where = net, name
+    return most, where
 
 
 def _gross(positions: Iterable[OpenPosition]) -> Measure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
@@ -130,6 +131,14 @@ class ProductSchedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} by the clock"
+
+    def clean(self) -> None:
+        """Entries end before the square-off, or with it."""
+        entries, end = self.no_new_entries_at, self.square_off_at
+        if entries is not None and end is not None and entries > end:
+            raise ValidationError(
+                {"no_new_entries_at": f"Not after the square-off at {end:%H:%M}."}
+            )
 
 
 class SquareOff(models.Model):

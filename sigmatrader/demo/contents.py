@@ -59,7 +59,7 @@ def fill(day: str = "sample") -> BrokerConnection:
 
 def _limit_the_loss() -> None:
     limits = settings_service.row_of(RiskScope.GLOBAL)
-    if limits.pk is None:
+    if limits._state.adding:
         settings_service.change_settings(
             limits, {"max_daily_loss": DAILY_LOSS}, actor="demo", reason="The losing day."
         )

@@ -65,10 +65,11 @@ def test_a_waiting_order_shows_what_risk_would_decide_now(api):
         "requested_qty",
         "final_qty",
         "notes",
+        "gates",
         "checks",
         "evaluated_at",
     }
-    assert api.get("orders/queue/").json()[0]["risk"] is None
+    assert api.get("orders/queue/").json()[0]["risk"]["outcome"] == "CLAMP"
     assert Order.objects.get().version == 1
 
 

@@ -68,10 +68,12 @@ def test_a_code_resumes_once(halted, app):
     assert state(halted) == "HALTED"
 
 
-def test_a_missing_reason_uses_up_no_code(halted, app):
+def test_a_request_that_is_wrong_otherwise_uses_up_no_code(halted, app):
     code = {"code": app.code()}
     silent = halted.post("trading-state/", {"state": "ACTIVE"} | code)
     assert list(silent.json()["errors"]) == ["reason"]
+    contrary = halted.post("trading-state/", RESUME | code | {"square_off": True})
+    assert list(contrary.json()["errors"]) == ["square_off"]
     assert halted.post("trading-state/", RESUME | code).status_code == 200
 
 

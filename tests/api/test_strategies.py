@@ -115,6 +115,8 @@ def test_what_was_read_can_be_put_back(api):
         ({"sizing_value": "9" * 30}, "sizing_value"),
         ({"sizing_value": 10**25}, "sizing_value"),
         ({"sizing_value": {}}, "sizing_value"),
+        ({"off_hours": "GTT"}, "off_hours"),
+        ({"off_hours": "GTT", "default_product": "MIS"}, "off_hours"),
         ({"descripton": "misspelt"}, "descripton"),
     ],
 )
@@ -127,6 +129,18 @@ def test_a_wrong_value_is_400_naming_the_field(changes, field, api, account):
     changed = api.patch(f"strategies/{strategy.pk}/", changes)
     assert (changed.status_code, list(changed.json()["errors"])) == (400, [field])
     assert Strategy.objects.get() == strategy
+
+
+def test_a_trigger_off_hours_is_for_products_that_last(api):
+    made = api.post("strategies/", {"name": "x", "off_hours": "GTT", "default_product": "CNC"})
+    assert made.status_code == 201
+    refused = api.patch(f"strategies/{made.json()['id']}/", {"default_product": "MIS"})
+    assert "Choose CNC or NRML" in refused.json()["errors"]["off_hours"][0]
+
+
+def test_a_strategy_that_would_be_refused_today_can_still_be_switched_off(api):
+    strategy = StrategyFactory(off_hours="GTT", default_product="MIS")
+    assert api.patch(f"strategies/{strategy.pk}/", {"enabled": False}).status_code == 200
 
 
 def test_a_refusal_names_what_is_allowed(api):

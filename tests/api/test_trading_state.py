@@ -2,9 +2,12 @@
 
 import pytest
 
+from risk.engine.denials import Code
+from risk.models import SquareOff
 from tests.factories import StrategyFactory, make_order
 from trading.domain.order import Status
 from trading.models import Order
+from trading.services import breakers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -77,7 +80,6 @@ def test_one_account_or_one_strategy_is_halted_alone(api, account):
         ({"state": "HALTED", "reason": "a\x00b"}, "reason"),
         ({"state": "HALTED", "reason": {}}, "reason"),
         ({"state": "HALTED", "cancel_working": "perhaps"}, "cancel_working"),
-        ({"state": "HALTED", "square_off": True}, "square_off"),
         ({"state": "HALTED", "cancel": True}, "cancel"),
     ],
 )
@@ -87,9 +89,38 @@ def test_a_wrong_value_is_400_naming_the_field_and_changes_nothing(body, field, 
     assert api.get("trading-state/").json()["states"][0]["state"] == "ACTIVE"
 
 
-def test_squaring_off_says_that_it_is_not_available_yet(api):
-    body = api.post("trading-state/", {"state": "HALTED", "square_off": True}).json()
-    assert "not available yet" in body["errors"]["square_off"][0]
+def test_squaring_off_runs_in_reducing_first(api, account):
+    body = api.post(
+        "trading-state/",
+        {"state": "HALTED", "scope": "ACCOUNT", "connection_id": account.pk, "square_off": True},
+    ).json()
+    assert [(one["scope"], one["state"]) for one in body["states"]][1:] == [("ACCOUNT", "REDUCING")]
+    row = SquareOff.objects.get()
+    assert (row.connection_id, row.then_halt, row.finished_at) == (account.pk, True, None)
+
+
+def test_resuming_takes_no_square_off(api):
+    body = {"state": "ACTIVE", "reason": "all is well", "square_off": True}
+    response = api.post("trading-state/", body)
+    assert (response.status_code, list(response.json()["errors"])) == (400, ["square_off"])
+
+
+def test_open_breakers_are_listed_and_resuming_closes_those_of_the_scope(api, account):
+    strategy = StrategyFactory()
+    breakers.open_breaker(Code.CIRCUIT_BREAKER, "three no's.", connection_id=account.pk)
+    breakers.open_breaker(Code.REPEATED_EXECUTION, "five in a row.", strategy_id=strategy.pk)
+    listed = api.get("trading-state/").json()["breakers"]
+    assert {(one["code"], one["connection_id"], one["strategy_id"]) for one in listed} == {
+        ("CIRCUIT_BREAKER", account.pk, None),
+        ("REPEATED_EXECUTION", None, strategy.pk),
+    }
+    assert all(one["since"].endswith("Z") and one["reason"] for one in listed)
+    resume = {"state": "ACTIVE", "reason": "looked at it"}
+    left = api.post(
+        "trading-state/", {**resume, "scope": "ACCOUNT", "connection_id": account.pk}
+    ).json()["breakers"]
+    assert [one["code"] for one in left] == ["REPEATED_EXECUTION"]
+    assert api.post("trading-state/", resume).json()["breakers"] == []
 
 
 def test_everything_has_no_account_of_its_own(api, account):

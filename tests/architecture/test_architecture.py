@@ -8,8 +8,10 @@ import ast
 import pytest
 
 from tests.support import syntax
+from tests.support.limit_writes import limit_writes
 
 LIFECYCLE = syntax.REPOSITORY / "trading/services/lifecycle.py"
+LIMITS = syntax.REPOSITORY / "risk/settings_service.py"
 CLOCK = syntax.REPOSITORY / "sigmatrader/clock.py"
 KITE_CLIENT = syntax.REPOSITORY / "brokers/zerodha/client.py"
 MONEY_CODE = (
@@ -202,3 +204,51 @@ def test_no_test_is_skipped_or_expected_to_fail():
         if isinstance(node, ast.Attribute) and node.attr in forbidden
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RiskSettings(scope='GLOBAL')",
+        "models.RiskSettings(scope='GLOBAL')",
+        "RiskSettings.objects.create(scope='GLOBAL')",
+        "RiskSettings.objects.filter(pk=1).update(version=2)",
+        "RiskSettings.objects.all().delete()",
+        "RiskSettings.objects.bulk_create(rows)",
+        "strategy.risk_settings.create(scope='STRATEGY')",
+        "strategy.risk_settings.all().delete()",
+        "row: RiskSettings = found\nrow.save()",
+        "row: RiskSettings = found\nrow.delete()",
+        "class A:\n    model = RiskSettings\n    def f(self):\n        super().save_model(1)",
+    ],
+)
+def test_every_way_to_write_limits_is_seen(line):
+    assert list(limit_writes(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RiskSettings.objects.filter(scope='GLOBAL').count()",
+        "Strategy.objects.create(name='one')",
+        "def f(row: RiskSettings): self.delete_model(request, row)",
+        "row.save()",
+        "row: RiskSettings = found\nstate.save(update_fields=['state', 'reason'])",
+    ],
+)
+def test_other_writes_are_not_taken_for_writes_of_limits(line):
+    assert not list(limit_writes(ast.parse(line)))
+
+
+def test_only_the_service_writes_limits():
+    found = [
+        syntax.place(path, node)
+        for path in syntax.files(*syntax.PACKAGES)
+        if path != LIMITS and not {"migrations", "models"} & set(path.parts)
+        for node in limit_writes(syntax.tree(path))
+    ]
+    assert found == []
+
+
+def test_the_service_does_write_them():
+    assert list(limit_writes(syntax.tree(LIMITS)))

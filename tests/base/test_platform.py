@@ -40,6 +40,7 @@ def test_ready_names_every_check_and_follows_the_worker(client: Client) -> None:
         "worker",
         "broker_session",
         "order_book",
+        "clock",
         "calendar",
         "disk",
     }

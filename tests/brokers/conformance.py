@@ -308,6 +308,22 @@ def test_last_prices_has_what_is_known_and_nothing_else(venue: Venue) -> None:
     assert at.tzinfo is not None
 
 
+def test_a_quote_has_the_last_price_of_what_is_known(venue: Venue) -> None:
+    venue.market.trade_at("1507.30")
+    found = venue.broker.quotes([KEY, OTHER])
+    assert set(found) == {KEY}
+    quote = found[KEY]
+    assert quote.price == Decimal("1507.30")
+    assert quote.at.tzinfo is not None
+    assert (quote.lower is None) == (quote.upper is None)
+    assert quote.lower is None or quote.lower <= quote.price <= quote.upper
+
+
+def test_two_clocks_that_agree_differ_by_nothing(venue: Venue) -> None:
+    venue.broker.margins()
+    assert not venue.broker.clock_skew()
+
+
 def test_a_session_that_is_open_says_so(venue: Venue) -> None:
     state = venue.broker.session()
     assert state.connected

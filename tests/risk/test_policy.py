@@ -9,7 +9,7 @@ from django.db import connection
 
 from brokers.models import BrokerConnection
 from risk import policy
-from risk.engine.limits import Limits
+from risk.engine.limits import Limits, fresh_limits
 from risk.models import RiskSettings, TradingState, TradingStateChange
 from sigmatrader import clock
 from trading.domain.values import ClampMode, RiskScope, StateScope, TradingStateName
@@ -57,8 +57,17 @@ def test_two_halts_at_the_same_moment_are_both_kept():
 # Limits
 
 
-def test_without_rows_there_are_no_limits():
-    assert policy.limits_for(None, "") == []
+def test_without_rows_the_limits_of_a_new_installation_hold():
+    assert policy.limits_for(None, "") == [fresh_limits()]
+
+
+def test_a_strategys_row_takes_nothing_from_the_limits_of_a_new_installation(strategy):
+    RiskSettings.objects.create(
+        scope=RiskScope.STRATEGY, strategy=strategy, max_quantity_per_order=5
+    )
+    first, second = policy.limits_for(strategy.pk, strategy.name)
+    assert first == fresh_limits()
+    assert (second.scope, second.max_quantity_per_order) == (RiskScope.STRATEGY, 5)
 
 
 def test_limits_come_global_first_in_one_query(strategy, django_assert_num_queries):

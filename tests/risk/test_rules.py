@@ -83,10 +83,10 @@ def test_short_selling_denies_even_where_a_clamp_would_make_it_fit(rules):
     assert denials(decision) == {Code.SHORT_SELLING_DISABLED}
 
 
-def test_a_strategy_judges_short_selling_on_what_global_left():
+def test_a_clamp_in_global_makes_no_short_sale_of_a_strategy_fit():
     limits = [global_limits(max_quantity_per_order=100), strategy_limits(allow_short_selling=False)]
     decision = evaluate(order(Side.SELL, 150), facts(100), limits)
-    assert (decision.outcome, decision.final_qty) == ("CLAMP", 100)
+    assert denials(decision) == {Code.SHORT_SELLING_DISABLED}
 
 
 @pytest.mark.parametrize("allowed", [True, None])

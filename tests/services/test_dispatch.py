@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -20,7 +21,7 @@ from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
 from tests.support.faulty import Road
 from trading.domain.order import Status
 from trading.models import Order, OrderAttempt, Position
-from trading.services import halting, queue, reconcile, recovery
+from trading.services import halting, limiter, queue, reconcile, recovery
 from trading.services.attempts import tag_for
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
@@ -334,6 +335,50 @@ def test_the_accounts_rate_holds_orders_back_and_loses_none(time_machine) -> Non
     assert claim_next(ME) is None
     time_machine.move_to(start + timedelta(seconds=1.5), tick=False)
     assert claim_next(ME) is not None
+
+
+@pytest.mark.parametrize(
+    ("period", "limit", "words"),
+    [
+        ("second", 1, "the account's own rate of 1 orders a second was used up"),
+        ("minute", 2, "the account's own rate of 2 orders a minute was used up"),
+    ],
+)
+@pytest.mark.parametrize("by_worker", [True, False])
+def test_an_order_that_its_accounts_rate_held_up_says_so_when_it_expires(
+    time_machine: Any, period: str, limit: int, words: str, by_worker: bool
+) -> None:
+    start = clock.now().replace(hour=6, minute=30, second=0, microsecond=0)
+    time_machine.move_to(start, tick=False)
+    account = ensure_paper_account()
+    setattr(account, f"orders_per_{period}", limit)
+    account.save()
+    for _ in range(limit):
+        assert limiter.take(account, start)
+    order = make_order(Status.QUEUED, expires_at=start + timedelta(seconds=1))
+    assert claim_next(ME) is None
+    assert Order.objects.get().status == "QUEUED"
+    time_machine.move_to(start + timedelta(seconds=4), tick=False)
+    if by_worker:
+        assert claim_next(ME) is None
+    else:
+        queue.expire(queue.get(order.pk))
+    assert Order.objects.get().status == "EXPIRED"
+    assert words in order.events.latest("sequence").reason
+
+
+def test_an_order_that_expires_for_another_reason_does_not_blame_the_rate(
+    time_machine: Any,
+) -> None:
+    start = clock.now().replace(microsecond=0)
+    time_machine.move_to(start, tick=False)
+    account = ensure_paper_account()
+    account.orders_per_second = 2
+    account.save()
+    assert limiter.take(account, start)
+    order = make_order(Status.QUEUED, expires_at=start)
+    assert claim_next(ME) is None
+    assert "rate" not in order.events.latest("sequence").reason
 
 
 def test_a_retry_is_not_sent_when_the_first_one_is_at_the_broker_after_all(road: Road) -> None:

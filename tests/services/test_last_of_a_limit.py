@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from decimal import Decimal
 
 import pytest
@@ -130,8 +131,6 @@ print(claimed)
 @pytest.mark.db_backends
 @pytest.mark.django_db(transaction=True)
 def test_workers_in_processes_of_their_own_share_the_last_position() -> None:
-    import time
-
     with fresh_database() as url:
         limits(max_open_positions=2)
         queue_up()

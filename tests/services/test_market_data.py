@@ -25,7 +25,7 @@ from tests.support.telling import TellingBroker
 from trading.domain.order import Status
 from trading.domain.values import InstrumentKey
 from trading.models import Order, Position, RateWindow
-from trading.services import limiter, market_data
+from trading.services import limiter, market_data, quote_turns
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 
@@ -422,7 +422,7 @@ def test_of_many_threads_one_gets_the_turn(account, turns):
         def take(at, together):
             try:
                 together.wait(10)
-                return market_data._take_turn(account, at)
+                return quote_turns.take(account, at)
             finally:
                 connections.close_all()
 

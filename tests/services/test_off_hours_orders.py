@@ -202,6 +202,7 @@ def test_the_brokers_word_makes_a_limit_order_a_trigger_too(desk: Desk) -> None:
 @pytest.mark.parametrize("auto", [True, False])
 def test_a_market_order_can_be_no_trigger_and_waits_for_a_person(desk: Desk, auto: bool) -> None:
     desk.move_to(NIGHT)
+    desk.read_book()
     order = desk.order(auto=auto, strategy=desk.strategy(OffHours.GTT), product=Product.CNC)
     assert desk.send_next() is None
     order = desk.fresh(order)
@@ -322,6 +323,7 @@ def test_a_halt_sets_a_deferred_order_aside(desk: Desk) -> None:
 
 def test_reject_is_a_denial_of_risk(desk: Desk) -> None:
     desk.move_to(NIGHT)
+    desk.read_book()
     order = desk.order(auto=True, strategy=desk.strategy(OffHours.REJECT))
     assert desk.send_next() is None
     order = desk.fresh(order)

@@ -95,9 +95,7 @@ def test_what_protection_makes_of_a_market_order_is_no_change(desk: Desk) -> Non
 
 
 def test_an_alerts_old_price_values_no_real_order(desk: Desk) -> None:
-    RiskSettings.objects.create(
-        scope="GLOBAL", max_order_value=Decimal(10_000), clamp_mode="REJECT"
-    )
+    RiskSettings.objects.update(max_order_value=Decimal(10_000), clamp_mode="REJECT")
     old = desk.now - timedelta(days=3)
     record_price("NSE", SYMBOL, Decimal(1), old, PriceSource.ALERT)
     order = desk.order(qty=100, reference_price=Decimal(1500))

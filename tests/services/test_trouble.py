@@ -12,7 +12,7 @@ from brokers.models import BrokerConnection, PaperAccount, PaperOrder
 from brokers.port import BrokerStatus
 from brokers.prices import record_price
 from brokers.registry import broker_for
-from risk import policy
+from risk import policy, settings_service
 from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
@@ -187,6 +187,23 @@ def test_a_queued_order_past_its_time_expires_even_when_nobody_claims_it() -> No
     )
     Worker()._keep_house()
     assert now_of(order).status == "EXPIRED"
+
+
+def test_a_temporary_limit_ends_while_the_worker_keeps_house(time_machine) -> None:
+    row = RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=1)
+    settings_service.change_settings(
+        row,
+        {"max_quantity_per_order": 9},
+        actor="asha",
+        until=clock.now() + timedelta(hours=1),
+    )
+    Worker()._keep_house()
+    row.refresh_from_db()
+    assert row.max_quantity_per_order == 9
+    time_machine.move_to(clock.now() + timedelta(hours=2), tick=False)
+    Worker()._keep_house()
+    row.refresh_from_db()
+    assert (row.max_quantity_per_order, row.reverts_at) == (1, None)
 
 
 def test_a_modification_passes_risk_and_halt(road: Road) -> None:

@@ -19,6 +19,7 @@ from brokers.simulator.journal import Entry
 from brokers.simulator.server import KiteSimulator
 from risk import policy
 from risk.engine.evaluate import Decision
+from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
 from tests.support import kite
@@ -29,6 +30,7 @@ from trading.domain.values import (
     OffHours,
     OrderType,
     Product,
+    RiskScope,
     StateScope,
     TradingStateName,
 )
@@ -65,6 +67,8 @@ class Desk:
             api_root=simulator.root,
             user_id=self.exchange.user_id,
         )
+        # What these tests are about is not risk: none of a new installation's limits.
+        RiskSettings.objects.get_or_create(scope=RiskScope.GLOBAL)
         self.log_in()
         for symbol in (SYMBOL, OTHER):
             Instrument.objects.create(

@@ -16,6 +16,7 @@ from brokers.simulator.clock import SimClock
 from brokers.simulator.exchange import Exchange
 from brokers.simulator.server import KiteSimulator
 from risk import policy
+from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.support import invariants, processes
 from tests.support.crew import Crew, worker_environment
@@ -26,6 +27,7 @@ from trading.domain.values import (
     Mode,
     OrderType,
     Product,
+    RiskScope,
     Side,
     StateScope,
     TradingStateName,
@@ -51,6 +53,8 @@ class Rig(Crew):
         self.exchange = simulator.exchange
         self.faults = simulator.faults
         self.connection = self._connect()
+        # What the faults are about is not risk: none of a new installation's limits.
+        RiskSettings.objects.get_or_create(scope=RiskScope.GLOBAL)
         self.strategies = {mode: self._strategy(mode) for mode in Mode}
         self._symbols = self._unused_symbols()
         self.first_order = 0

@@ -13,8 +13,10 @@ from brokers.port import (
     Margins,
     OrderCost,
     OrderRequest,
+    Quote,
     SessionState,
 )
+from sigmatrader import clock
 from trading.domain.values import InstrumentKey, Product
 
 
@@ -59,8 +61,21 @@ class TellingBroker:
         told = self._answer("last_prices", {}, list(keys))
         return {key: (Decimal(told[key]), None) for key in keys if key in told}
 
+    def quotes(self, keys: Collection[InstrumentKey]) -> dict[InstrumentKey, Quote]:
+        """`says["quotes"]`: by instrument rupees, or rupees with the circuit."""
+        told = self._answer("quotes", {}, list(keys))
+        return {key: _quote(told[key]) for key in keys if key in told}
+
+    def clock_skew(self) -> Decimal | None:
+        return self.says.get("clock_skew")
+
     def session(self) -> SessionState:
         return self._answer("session", SessionState(True, user_id="AB1234", user_name="Asha"))
+
+
+def _quote(told: Any) -> Quote:
+    price, *circuit = told if isinstance(told, tuple) else (told,)
+    return Quote(Decimal(price), clock.now(), *map(Decimal, circuit))
 
 
 def position(quantity: int, **changes: Any) -> BrokerPosition:

@@ -88,6 +88,19 @@ def test_a_strategy_is_added_and_switched_in_the_list(desk):
     assert (strategy.execution_mode, strategy.enabled) == ("MANUAL", False)
 
 
+def test_a_trigger_off_hours_is_refused_for_intraday_with_the_fix(desk):
+    form = desk.client.get(reverse("admin:trading_strategy_add")).context["adminform"].form
+    values = {field.name: field.value() for field in form if field.value() is not None}
+    values |= {"name": "sleeper", "off_hours": "GTT", "default_product": "MIS"}
+    answer = desk.client.post(reverse("admin:trading_strategy_add"), values)
+    errors = answer.context["adminform"].form.errors
+    assert "Choose CNC or NRML" in errors["off_hours"][0]
+    answer = desk.client.post(
+        reverse("admin:trading_strategy_add"), values | {"default_product": "CNC"}
+    )
+    assert answer.status_code == 302
+
+
 def test_a_strategy_with_orders_can_not_be_deleted(desk):
     strategy = StrategyFactory()
     order_in(Status.EXECUTED, strategy=strategy)

@@ -7,12 +7,14 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from risk import policy
-from risk.models import RiskSettings, TradingStateChange
+from risk.engine.denials import Code
+from risk.models import RiskSettings, SquareOff, TradingStateChange
 from tests.factories import StrategyFactory
+from tests.support.positions import ours
 from tests.web.conftest import HX, order_in
 from trading.domain.order import Status
 from trading.domain.values import TradingStateName
-from trading.services import halting
+from trading.services import breakers, halting, squareoff
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +151,37 @@ def test_the_headers_parts_change_only_when_the_state_does(desk):
     assert 'id="banner" hx-swap-oob="true"' in after
     assert "Trading is HALTED." in after
     assert "Resume" in after
+
+
+def test_open_breakers_have_a_banner_and_their_way_back(desk):
+    breakers.open_breaker(Code.CIRCUIT_BREAKER, "Three refusals.", connection_id=desk.paper.pk)
+    assert "AUTO orders of paper are stopped" in text_of(desk.client.get(reverse("orders")))
+    page = text_of(desk.client.get(reverse("risk")))
+    assert "Three refusals. Resume the account when you have looked." in page
+    assert f"?to=ACTIVE&amp;for=ACCOUNT:{desk.paper.pk}#change" in page
+    response = change(
+        desk, target=f"ACCOUNT:{desk.paper.pk}", state="ACTIVE", reason="looked at it"
+    )
+    assert "Closed: 1 breaker." in said(response)
+    assert "are stopped" not in text_of(desk.client.get(reverse("orders")))
+
+
+def test_squaring_off_shows_how_far_it_is(desk):
+    ours(desk.paper, 10)
+    response = change(desk, square_off="on", reason="enough")
+    assert "Everything: REDUCING now. The square-off has begun, then it is HALTED." in said(
+        response
+    )
+    page = text_of(desk.client.get(reverse("risk")))
+    assert "1 position still open, 0 orders on the way." in page
+    assert "asha: enough" in page
+    squareoff.finish(SquareOff.objects.get(), "Flat.")
+    page = text_of(desk.client.get(reverse("risk")))
+    assert "Flat." in page
+    assert "every 3s" not in page
+
+
+def test_squaring_off_and_resuming_do_not_go_together(desk):
+    response = change(desk, state="ACTIVE", square_off="on", reason="all is well")
+    assert response.status_code == 422
+    assert "goes with REDUCING or HALTED" in text_of(response)

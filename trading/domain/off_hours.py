@@ -18,7 +18,7 @@ from trading.domain.session import (
     trading_day,
 )
 from trading.domain.shipped_calendar import SHIPPED
-from trading.domain.values import OffHours, OrderType, Variety
+from trading.domain.values import OffHours, OrderType, Product, Variety
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,16 @@ def route(
     if said_closed or amo_is_open(exchange, now, calendar):
         return Route(variety=Variety.AMO)
     return Route(not_before=min(amo_opens_at(exchange, now, calendar), opens_at))
+
+
+def misfit(off_hours: OffHours, product: Product) -> str:
+    """Why orders of `product` can't do so while their market is closed; empty when they can."""
+    if off_hours is OffHours.GTT and product is Product.MIS:
+        return (
+            "A GTT rests until its price comes, and MIS ends with the day: no broker holds one for "
+            "MIS. Choose CNC or NRML as the product, or AMO, QUEUE or REJECT off hours."
+        )
+    return ""
 
 
 def book_day(moment: datetime) -> date:

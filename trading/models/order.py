@@ -347,6 +347,8 @@ class Fill(models.Model):
                 name="fills_open_lots",
             ),
             models.Index(fields=["-at"], name="fills_newest"),
+            # All that is open in an account: SQLite prefers the smallest index that fits.
+            models.Index(fields=["connection"], condition=Q(open_qty__gt=0), name="fills_open"),
             # What an account has traded since its broker was last read.
             models.Index(fields=["connection", "booked_at"], name="fills_booked"),
         ]

@@ -41,7 +41,7 @@ from trading.services.instrument_facts import (
     read_listing,
     underlying_of,
 )
-from trading.services.margin_facts import Answer, answer_for, margin_of
+from trading.services.margin_facts import Answer, Purse, answer_for, margin_of, read_purse
 
 Prices = Mapping[InstrumentKey, PriceTick]
 
@@ -73,6 +73,7 @@ def account_facts(
         strategy_id=strategy_id,
         order=order,
         answer=answer_for(order) if order is not None else None,
+        purse=read_purse(connection),
     )
 
 
@@ -86,10 +87,11 @@ def facts_of(
     strategy_id: int | None = None,
     order: Order | None = None,
     answer: Answer | None = None,
+    purse: Purse | None = None,
     with_margin: bool = True,
 ) -> AccountFacts:
     """`account_facts` from what was read. `day` is None, and `with_margin` False, where no limit
-    looks at it."""
+    looks at it; `purse` is of a paper account's margin."""
     connection, state = rows.connection, rows.state
     others = others_of(rows, order)
     counted = with_what_is_coming(day or DayFacts(), others)
@@ -97,7 +99,9 @@ def facts_of(
         positions=_positions(rows.held, others, listing, prices),
         working=tuple(_working_order(one, prices) for one in others),
         day=counted,
-        margin=margin_of(rows, others, prices, order, answer) if with_margin else MarginFacts(),
+        margin=(
+            margin_of(rows, others, prices, order, answer, purse) if with_margin else MarginFacts()
+        ),
         breakers=tuple(
             OpenBreaker(code=Code[one.code], reason=one.reason, since=one.since)
             for one in breakers

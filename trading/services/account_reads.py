@@ -56,17 +56,22 @@ def read_funds(connection: BrokerConnection, broker: Broker) -> Margins:
     """Keep what the account can still spend. Raises BrokerError."""
     asked_at = clock.now()
     margins = broker.margins()
+    keep_funds(connection, margins, asked_at)
+    return margins
+
+
+def keep_funds(connection: BrokerConnection, margins: Margins, asked_at: datetime) -> None:
+    """Keep `margins`, which the broker was asked for at `asked_at`."""
     with write_transaction():
         state = _locked_state(connection)
         if _is_older(asked_at, state.funds_read_at):
-            return margins
+            return
         state.available = margins.available
         state.used = margins.used
         state.net = margins.net
         state.funds = plain_json(margins.raw)
         state.funds_read_at = asked_at
         state.save(update_fields=["available", "used", "net", "funds", "funds_read_at"])
-    return margins
 
 
 def state_of(connection: BrokerConnection) -> AccountState:

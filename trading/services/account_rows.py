@@ -331,8 +331,9 @@ def _delivered(state: AccountState | None, now: datetime) -> Mapping[str, int] |
 
 
 def _working(connection: BrokerConnection) -> list[WorkingRow]:
-    """Orders that may still fill. QUEUED ones are looked at when they are claimed."""
-    rows = Order.objects.filter(connection=connection, status__in=AT_BROKER).order_by("pk")
+    """Orders that may still fill, oldest first. QUEUED ones are looked at when they are claimed."""
+    # Sorted here: asked to sort by the key, SQLite would go through the whole past.
+    rows = Order.objects.filter(connection=connection, status__in=AT_BROKER).order_by()
     names = ["pk" if name == "order_id" else name for name in _WORKING_FIELDS]
     found = []
     for row in rows.values_list(*names, "margin__required"):
@@ -342,7 +343,7 @@ def _working(connection: BrokerConnection) -> list[WorkingRow]:
         values["status"] = Status(values["status"])
         values["mode"] = Mode(values["mode"])
         found.append(WorkingRow(**values))
-    return found
+    return sorted(found, key=lambda one: one.order_id)
 
 
 def _one_leg_of_two(working: list[WorkingRow]) -> tuple[WorkingRow, ...]:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection as database
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
 from brokers.accounts import session_of
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
@@ -29,10 +31,12 @@ from trading.services.account_rows import stale_book
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
 from trading.services.exposure import decide, held_for
+from trading.services.preparation import prepare
 from trading.services.routing import route_of, time_to_live
 from trading.services.setting_aside import set_aside
 
 _CANDIDATES = 20
+_TOO_LATE = "its time to live was over before it could be sent"
 _BACKOFF_HORIZON = timedelta(seconds=60)
 
 
@@ -60,8 +64,10 @@ def _due(now: datetime) -> QuerySet[Order]:
         status=Status.QUEUED,
     )
     due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    # The target leg of a trigger goes with its stop leg.
-    return Order.objects.filter(due, status=Status.QUEUED, oco_with__isnull=True).filter(
+    # The target leg of a trigger goes with its stop leg. Asked for IS NULL, SQLite would look
+    # through the index of legs, in which nearly every order ever made has none.
+    alone = Exact(Coalesce("oco_with_id", 0), 0)
+    return Order.objects.filter(due, alone, status=Status.QUEUED).filter(
         ~Exists(earlier), ~Exists(sending)
     )
 
@@ -101,7 +107,7 @@ def claim_next(
     while candidates := _candidates(clock.now(), passed_over):
         settled = 0
         for order_id, account_id in candidates:
-            if account_id in passed_over:
+            if account_id in passed_over or not _prepared(order_id, started_at):
                 continue
             with write_transaction():
                 account = BrokerConnection.objects.select_for_update().get(pk=account_id)
@@ -123,6 +129,23 @@ def claim_next(
     return None
 
 
+def _prepared(order_id: int, started_at: datetime | None) -> bool:
+    """Have read what the order's limits look at; False while another thread reads for its account.
+
+    Paper's facts stand in rows already. An order that can't go now is settled without asking.
+    """
+    live = Order.objects.filter(pk=order_id, simulated=False, status=Status.QUEUED)
+    order = live.select_related("strategy", "connection").first()
+    if order is None or not session_of(order.connection).connected:
+        return True
+    now = clock.now()
+    expired = order.expires_at is not None and order.expires_at <= now
+    if expired or not _book_was_read(order, order.connection, started_at):
+        return True
+    begins = route_of(order, order.connection, now).not_before
+    return (begins is not None and begins > now) or prepare(order)
+
+
 def _consider(
     order: Order,
     account: BrokerConnection,
@@ -135,7 +158,7 @@ def _consider(
             order,
             Status.EXPIRED,
             actor=WORKER,
-            reason="its time to live was over before it could be sent",
+            reason=": ".join(filter(None, (_TOO_LATE, limiter.held_up(order)))),
         )
         return None
     way = route_of(order, account, now)

@@ -336,8 +336,8 @@ def _entries(connection: BrokerConnection, start: datetime, strategy_id: int | N
         still_open = still_open.filter(order__strategy_id=strategy_id)
     closed = _closed_today(connection, start, strategy_id).filter(opened_at__gte=start)
     return len(
-        set(still_open.order_by().values_list("order_id", flat=True).distinct())
-        | set(closed.values_list("entry_order_id", flat=True).distinct())
+        set(still_open.order_by().values_list("order_id", flat=True))
+        | set(closed.values_list("entry_order_id", flat=True))
     )
 
 

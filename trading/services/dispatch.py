@@ -146,6 +146,8 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
         return False
     try:
         _price_of_trigger(claim, broker)
+        if broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET:
+            market_data.price_for_paper(claim.order)
         if claim.order.retry_of_id is not None or claim.order.reduce_only or claim.order.gtt:
             _renew_lease(claim)
         refusal = look_again(claim)
@@ -265,8 +267,6 @@ def _adds_exposure(order: Order) -> bool:
 
 
 def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:
-    if broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET:
-        market_data.price_for_paper(claim.order)
     try:
         placed = broker.place(request_of(claim.order, claim.attempt))
         if not placed.order_id and not placed.trigger_id:

@@ -33,6 +33,7 @@ from trading.domain.values import (
     InstrumentKey,
     Mode,
     OrderType,
+    Origin,
     Product,
     RiskScope,
     Side,
@@ -49,6 +50,7 @@ from trading.services.account_facts import (
 from trading.services.account_rows import AccountRows, read_account
 from trading.services.day_pnl import day_facts
 from trading.services.instrument_facts import Market, read_market
+from trading.services.margin_facts import Purse, read_purse
 from trading.services.routing import route_of
 from trading.services.strategy_facts import (
     MOST_RECENT,
@@ -189,6 +191,7 @@ class _Reads:
         self._day = _once(self._read_day)
         self._lots = _once(self._read_lots)
         self._recent = _once(self._read_recent)
+        self._purse = _once(self._read_purse)
         self._names = {
             order.strategy_id: order.strategy.name if order.strategy else ""
             for order in self._orders
@@ -237,6 +240,9 @@ class _Reads:
 
     def _read_lots(self, connection_id: int) -> list[Lot]:
         return read_lots(self._connections[connection_id])
+
+    def _read_purse(self, connection_id: int) -> Purse | None:
+        return read_purse(self._connections[connection_id])
 
     def _read_recent(self, scope: tuple[int, int]) -> list[RecentOrder]:
         connection_id, strategy_id = scope
@@ -311,6 +317,7 @@ class _Reads:
             strategy_id=order.strategy_id,
             order=order,
             answer=self._story(order).answer,
+            purse=self._purse(connection.pk) if wanted.margin else None,
             with_margin=wanted.margin,
         )
 
@@ -334,6 +341,8 @@ class _Reads:
     ) -> tuple[RecentOrder, ...]:
         if order.strategy_id is None or not wanted.recent:
             return ()
+        if order.origin == Origin.SQUAREOFF:
+            return ()  # its pieces are alike and no repeats of each other
         recent = self._recent((connection.pk, order.strategy_id))
         return tuple(one for one in recent if one.order_id != order.pk)[:MOST_RECENT]
 

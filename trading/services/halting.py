@@ -110,10 +110,10 @@ def set_state(
     """
     state, scope, reason = TradingStateName(state), StateScope(scope), reason.strip()
     _check(state, scope, reason, connection_id, strategy_id)
-    if state is TradingStateName.ACTIVE and confirmed_by is not None:
-        _check_code(confirmed_by)
     if square_off:
         _check_square_off(state, scope, connection_id, strategy_id)
+    if state is TradingStateName.ACTIVE and confirmed_by is not None:
+        _check_code(confirmed_by)  # last: a right code is used up by it
     begins_with = TradingStateName.REDUCING if square_off else state
     change = StateChange(begins_with, scope)
     with write_transaction():

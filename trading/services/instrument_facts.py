@@ -85,8 +85,9 @@ class Market:
 
     def session(self, key: InstrumentKey, product: Product) -> MarketFacts:
         """The market of one of them, and the user's own last hour for entries of the product."""
+        hours = calendar.current()
         facts = market_facts(
-            calendar.current(),
+            hours,
             key.exchange,
             product,
             self.now,
@@ -97,7 +98,7 @@ class Market:
         return MarketFacts(
             covered=facts.covered,
             open=facts.state is MarketState.OPEN,
-            state=facts.state,
+            state=hours.gap(key.exchange, trading_day(self.now)) or facts.state,
             square_off_at=facts.square_off_at,
             no_new_entries_at=at_time(trading_day(self.now), last_entry)
             if trades and last_entry
@@ -151,5 +152,7 @@ def _bands(
 
 
 def _last_entries() -> dict[str, time]:
+    """From when no entry of a product is wanted; what is squared off is not opened anew."""
     rows = ProductSchedule.objects.filter(enabled=True).order_by()
-    return {row.product: row.no_new_entries_at for row in rows if row.no_new_entries_at is not None}
+    last = {row.product: row.no_new_entries_at or row.square_off_at for row in rows}
+    return {product: at for product, at in last.items() if at is not None}

@@ -8,8 +8,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from brokers.models import BrokerConnection
+from trading.domain.order import Status
 from trading.domain.session import IST
-from trading.models import RateWindow
+from trading.models import Order, RateWindow
 
 KEEP = timedelta(days=2)
 # Changes may go a little past our own limits: still below the broker's. Cancels, which the broker
@@ -74,6 +75,22 @@ def take(
     for period, start, _ in windows:
         _count(connection, period, start)
     return True
+
+
+def held_up(order: Order) -> str:
+    """What of its account's own rate kept a queued order until it expired; empty when nothing did.
+
+    In words that follow a colon: "the account's own rate of 8 orders a second was used up".
+    """
+    at, account = order.expires_at, order.connection
+    if order.status != Status.QUEUED or at is None:
+        return ""
+    # The last full second may have ended just before.
+    before = _windows(account, at - timedelta(seconds=1))
+    for period, start, limit in [*reversed(_windows(account, at)), *before]:
+        if used_in(account, period, start) >= limit:
+            return f"the account's own rate of {limit:,} orders a {period} was used up"
+    return ""
 
 
 def used_in(connection: BrokerConnection, period: str, start: datetime) -> int:

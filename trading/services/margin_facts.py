@@ -33,6 +33,14 @@ class Answer:
     read_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A paper account's rupees, paid in and made, and what its orders take of them."""
+
+    cash: Decimal
+    rates: funds.Rates
+
+
 def asked_of(order: Order) -> dict[str, Any]:
     """The fields of an order on which its margin depends, as they are kept with the answer."""
     order_type = OrderType(order.order_type)
@@ -64,11 +72,15 @@ def margin_of(
     prices: Prices,
     order: Order | None,
     answer: Answer | None,
+    purse: Purse | None,
 ) -> MarginFacts:
-    """The account's funds. With an order only answers of the last half minute count, and the
-    required margin only of the order as it is now; without one the last word is shown."""
-    if rows.connection.simulated:
-        return _of_paper(rows, others, prices, order)
+    """The account's funds; `purse` is a paper account's.
+
+    With an order only answers of the last half minute count, and the required margin only of the
+    order as it is now; without one the last word is shown.
+    """
+    if purse is not None:
+        return _of_paper(rows, others, prices, order, purse)
     state = rows.state
     if state is None or state.funds_read_at is None:
         return MarginFacts(required=_required(order, answer, rows.now))
@@ -125,12 +137,25 @@ def _price(one: WorkingRow, prices: Prices) -> Decimal | None:
 # -- paper ---------------------------------------------------------------------------------------
 
 
+def read_purse(connection: BrokerConnection) -> Purse | None:
+    """A paper account's money and rates; None for any other account."""
+    if not connection.simulated:
+        return None
+    account = PaperAccount.objects.filter(connection=connection).first()
+    account = account or PaperAccount(connection=connection)
+    made = Position.objects.filter(connection=connection).aggregate(rupees=Sum("realised"))
+    return Purse(account.starting_cash + (made["rupees"] or _ZERO), ledger.rates(account))
+
+
 def _of_paper(
-    rows: AccountRows, others: Sequence[WorkingRow], prices: Prices, order: Order | None
+    rows: AccountRows,
+    others: Sequence[WorkingRow],
+    prices: Prices,
+    order: Order | None,
+    purse: Purse,
 ) -> MarginFacts:
     """From our own ledger: working orders block their margin, so nothing is left to reserve."""
-    account = _paper_account(rows.connection)
-    rates = ledger.rates(account)
+    rates = purse.rates
     stakes = {
         funds.PositionKey(one.exchange, one.tradingsymbol, Product(one.product)): funds.Stake(
             one.quantity, abs(one.quantity) * one.average_price * one.multiplier
@@ -146,27 +171,16 @@ def _of_paper(
             return MarginFacts(read_at=rows.now)
         working.append(_claim(one, price))
     blocked = funds.orders_margin(stakes, working, rates)
-    cash = account.starting_cash + _realised(rows.connection)
     required = None
     price = _price_of_order(order, prices) if order is not None else None
     if order is not None and price is not None:
         claims = [*working, _claim_of_order(order, price)]
         required = funds.orders_margin(stakes, claims, rates) - blocked
     return MarginFacts(
-        available=cash - funds.positions_margin(stakes, rates) - blocked,
+        available=purse.cash - funds.positions_margin(stakes, rates) - blocked,
         required=required,
         read_at=rows.now,
     )
-
-
-def _paper_account(connection: BrokerConnection) -> PaperAccount:
-    found = PaperAccount.objects.filter(connection=connection).first()
-    return found or PaperAccount(connection=connection)
-
-
-def _realised(connection: BrokerConnection) -> Decimal:
-    total = Position.objects.filter(connection=connection).aggregate(rupees=Sum("realised"))
-    return total["rupees"] or _ZERO
 
 
 def _claim(one: WorkingRow, price: Decimal) -> funds.Claim:

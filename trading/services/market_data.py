@@ -8,15 +8,14 @@ when the source is silent, the alert's price counts.
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db import connections
-from django.db.models import Q
 
 from brokers.accounts import session_of
 from brokers.errors import (
@@ -31,35 +30,35 @@ from brokers.models import (
     AccountState,
     BrokerConnection,
     ConnectionKind,
+    PriceBand,
     PriceSource,
     PriceTick,
 )
 from brokers.port import Broker
-from brokers.prices import LAST_PRICE_MAX_AGE, latest_price, record_price
+from brokers.prices import LAST_PRICE_MAX_AGE, latest_price, market_tick, record_price
 from brokers.registry import broker_for
 from brokers.sessions import end_session
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.values import Exchange, InstrumentKey
-from trading.models import Order, Position, RateWindow
+from trading.models import Order, Position
+from trading.services import quote_turns
 from trading.services.account_reads import state_of
 from trading.services.wakeup import wake_workers
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Prices = dict[InstrumentKey, tuple[Decimal, datetime]]
 
 MAX_INSTRUMENTS: Final = 500
-TURN: Final = timedelta(seconds=1.05)  # the broker counts whole seconds by its own clock
 REPEAT_AFTER: Final = timedelta(seconds=30)
 FRESH: Final = timedelta(seconds=2)
 PATIENCE_SECONDS: Final = 1.2
 _PAUSE: Final = timedelta(seconds=10)
-_FAR: Final = 2 * _PAUSE  # a turn beyond this is of a clock that was set back since
 _RATE_PAUSE: Final = timedelta(seconds=3)
 _POLL_SECONDS: Final = 0.025
-_PERIOD: Final = "quote"  # beside the limiter's own periods
 _ASKED_FOR: Final = (Status.WAITING, Status.QUEUED, *sorted(AT_BROKER))
 _EXCHANGES: Final = frozenset(exchange.value for exchange in Exchange)
 
@@ -87,7 +86,7 @@ def refresh(now: datetime) -> int:
     if source is None:
         return 0
     keys = _wanted(source)
-    if not keys or not _take_turn(source, now):
+    if not keys or not quote_turns.take(source, now):
         return 0
     broker = _broker(source)
     if broker is None:
@@ -113,14 +112,91 @@ def price_for_paper(order: Order) -> Decimal | None:
     while (price := _fresh(key)) is None:
         now = clock.now()
         left = deadline - time.monotonic()
-        wait = _seconds_until_turn(source, now)
+        wait = quote_turns.seconds_until(source, now)
         if wait >= left:
             return _recent(key, now)
-        if wait <= 0 and _take_turn(source, now):
+        if wait <= 0 and quote_turns.take(source, now):
             _ask_within(left, source, {key, *_wanted(source)}, first=key)
             return _fresh(key)
         time.sleep(_POLL_SECONDS)
     return price
+
+
+def may_tell_prices(account: BrokerConnection) -> bool:
+    """Whether the account's own word counts as the market's: a simulator's only where no live
+    account is, a plan without market data never."""
+    return _plan_of(account) is not False and account in _connected()
+
+
+def is_known(key: InstrumentKey, age: timedelta, now: datetime) -> bool:
+    """Whether a row has the market's price of no more than that age.
+
+    A price that was heard again, and is no news, is written down anew for that.
+    """
+    tick = market_tick(key.exchange, key.tradingsymbol, now)
+    if tick is not None and timedelta(0) <= now - tick.at <= age:
+        return True
+    with _lock:
+        price, at = _heard.get(key, (None, None))
+    if price is None or at is None or not timedelta(0) <= now - at <= min(age, FRESH):
+        return False
+    record_price(key.exchange, key.tradingsymbol, price, at, PriceSource.BROKER)
+    return True
+
+
+def ask_quotes(
+    account: BrokerConnection,
+    first: InstrumentKey,
+    others: Collection[InstrumentKey],
+    *,
+    price_age: timedelta | None,
+    circuit: bool,
+) -> None:
+    """Price and circuit of `first`, and of `others` along with it, in one request of `account`.
+
+    Waits for its turn, at most PATIENCE_SECONDS with the answer; ends early when another thread
+    hears the price meanwhile. What can't be had is left. Raises no BrokerError.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        now = clock.now()
+        if not circuit and price_age is not None and is_known(first, price_age, now):
+            return
+        left = deadline - time.monotonic()
+        wait = quote_turns.seconds_until(account, now)
+        if wait >= left:
+            return
+        if wait <= 0 and quote_turns.take(account, now):
+            _hear_quotes(account, list(dict.fromkeys((first, *others))), left)
+            if price_age is not None:
+                is_known(first, price_age, clock.now())
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _hear_quotes(account: BrokerConnection, keys: list[InstrumentKey], seconds: float) -> None:
+    found = _asked_within(seconds, account, lambda broker: broker.quotes(keys))
+    if found is None:
+        return
+    _keep(account, {key: (quote.price, quote.at) for key, quote in found.items()})
+    bands = [
+        PriceBand(
+            exchange=key.exchange,
+            tradingsymbol=key.tradingsymbol,
+            lower=quote.lower,
+            upper=quote.upper,
+            read_at=clock.now(),
+        )
+        for key, quote in found.items()
+        if quote.lower is not None and quote.upper is not None
+    ]
+    with write_transaction():
+        PriceBand.objects.bulk_create(
+            bands,
+            update_conflicts=True,
+            unique_fields=["exchange", "tradingsymbol"],
+            update_fields=["lower", "upper", "read_at"],
+        )
 
 
 def source_note() -> str:
@@ -134,7 +210,7 @@ def source_note() -> str:
             f"Paper fills at the alerts' prices: the plan of {connected[0].name} "
             "has no market data."
         )
-    asked_at = _turn_of(source)
+    asked_at = quote_turns.last(source)
     if asked_at is None:
         return f"Paper fills at live prices of {source.name} (none was needed yet)."
     if asked_at > clock.now():
@@ -198,17 +274,25 @@ def _ask_within(
     seconds: float, source: BrokerConnection, keys: Collection[InstrumentKey], first: InstrumentKey
 ) -> None:
     """One request that is given up after `seconds`; its answer is kept."""
+    wanted = _oldest_first(keys, first)
+    found = _asked_within(seconds, source, lambda broker: broker.last_prices(wanted))
+    if found is not None:
+        _keep(source, found)
+
+
+def _asked_within(seconds: float, source: BrokerConnection, ask: Callable[[Broker], T]) -> T | None:
+    """What the account tells; None when it does not, or not within `seconds`."""
     broker = _broker(source)
     if broker is None:
-        return
+        return None
     try:
-        asked = _calls.submit(_last_prices, broker, _oldest_first(keys, first))
-        _keep(source, asked.result(timeout=seconds))
+        return _calls.submit(_told, broker, ask).result(timeout=seconds)
     except TookTooLong:
         logger.warning("%s took too long to tell a price", source.name)
-        _pause(source, _PAUSE)
+        quote_turns.pause(source, _PAUSE)
     except BrokerError as error:
         _note_failure(source, error)
+    return None
 
 
 def _broker(source: BrokerConnection) -> Broker | None:
@@ -216,13 +300,13 @@ def _broker(source: BrokerConnection) -> Broker | None:
         return broker_for(source)
     except BrokerError as error:
         logger.warning("%s can't be asked for prices: %s", source.name, error.message)
-        _pause(source, _PAUSE)
+        quote_turns.pause(source, _PAUSE)
         return None
 
 
-def _last_prices(broker: Broker, keys: list[InstrumentKey]) -> Prices:
+def _told(broker: Broker, ask: Callable[[Broker], T]) -> T:
     try:
-        return broker.last_prices(keys)
+        return ask(broker)
     finally:
         connections.close_all()  # of this thread: an adapter may have noted the session's end
 
@@ -266,7 +350,7 @@ def _note_failure(source: BrokerConnection, error: BrokerError) -> None:
     logger.warning("%s told no prices: %s", source.name, error.message)
     if isinstance(error, SessionExpired):
         end_session(source, error.message)
-    _pause(source, _RATE_PAUSE if isinstance(error, RateLimited) else _PAUSE)
+    quote_turns.pause(source, _RATE_PAUSE if isinstance(error, RateLimited) else _PAUSE)
 
 
 def _remember_plan(source: BrokerConnection, has_market_data: bool) -> None:
@@ -286,46 +370,6 @@ def _recent(key: InstrumentKey, now: datetime) -> Decimal | None:
     if tick is None or tick.source != PriceSource.BROKER:
         return None
     return tick.price if tick.at > now - REPEAT_AFTER else None
-
-
-# -- turns -------------------------------------------------------------------------------------
-
-
-def _turn_of(source: BrokerConnection) -> datetime | None:
-    """When the account was last asked; in the future while it is left alone."""
-    rows = RateWindow.objects.filter(connection=source, period=_PERIOD)
-    return rows.order_by("-window_start").values_list("window_start", flat=True).first()
-
-
-def _seconds_until_turn(source: BrokerConnection, now: datetime) -> float:
-    last = _turn_of(source)
-    if last is None or last > now + _FAR:
-        return 0.0
-    return max((last + TURN - now).total_seconds(), 0.0)
-
-
-def _take_turn(source: BrokerConnection, now: datetime) -> bool:
-    """Whether the account may be asked now; of several workers one is told so."""
-    if _seconds_until_turn(source, now) > 0:
-        return False
-    due = Q(window_start__lte=now - TURN) | Q(window_start__gt=now + _FAR)
-    rows = RateWindow.objects.filter(connection=source, period=_PERIOD)
-    with write_transaction():
-        if rows.filter(due).update(window_start=now):
-            return True
-        # The account's first turn: whoever holds its state makes the row.
-        AccountState.objects.select_for_update(no_key=True).get(pk=state_of(source).pk)
-        if rows.exists():
-            return False
-        RateWindow.objects.create(connection=source, period=_PERIOD, window_start=now, count=1)
-    return True
-
-
-def _pause(source: BrokerConnection, length: timedelta) -> None:
-    """Leave the account alone for a while, for every worker."""
-    RateWindow.objects.filter(connection=source, period=_PERIOD).update(
-        window_start=clock.now() + length
-    )
 
 
 def _ist(moment: datetime) -> str:

@@ -16,7 +16,7 @@ from trading.domain.order import RETRYABLE, WORKING, Status
 from trading.domain.session import waiting_expires_at
 from trading.domain.values import Mode, OrderType, Origin, Product, Validity
 from trading.models import Order, OrderAttempt
-from trading.services import calendar, legs, lifecycle
+from trading.services import calendar, legs, lifecycle, limiter
 from trading.services.attempts import new_client_order_id
 from trading.services.cancelling import CancelResult as CancelResult
 from trading.services.cancelling import cancel as cancel
@@ -228,9 +228,8 @@ def sending_deadline(order: Order) -> Any:
 
 
 def expire(order: Order) -> Order:
-    return legs.transition(
-        order, Status.EXPIRED, actor="clock", reason="its time was over before it was sent"
-    )
+    why = filter(None, ("its time was over before it was sent", limiter.held_up(order)))
+    return legs.transition(order, Status.EXPIRED, actor="clock", reason=": ".join(why))
 
 
 def cancel_waiting(order: Order, *, actor: str) -> Order:

@@ -7,6 +7,7 @@ only after several complete reads spread over the grace period.
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -194,11 +195,12 @@ def _follow_one(order: Order, broker: Broker, book: Book) -> None:
         updates.refresh(order, broker)
 
 
-def _note_read(connection: BrokerConnection, book: Book) -> None:
-    AccountState.objects.update_or_create(
-        connection=connection,
-        defaults={"book_read_at": book.read_at, "book_error": "", "book_failures": 0},
-    )
+def _note_read(connection: BrokerConnection, broker: Broker, book: Book) -> None:
+    seen: dict[str, Any] = {"book_read_at": book.read_at, "book_error": "", "book_failures": 0}
+    skew = broker.clock_skew()
+    if skew is not None:
+        seen |= {"clock_skew": skew, "clock_skew_at": clock.now()}
+    AccountState.objects.update_or_create(connection=connection, defaults=seen)
 
 
 def take_in(connection: BrokerConnection, broker: Broker, book: Book, memory: Memory) -> None:
@@ -210,7 +212,7 @@ def take_in(connection: BrokerConnection, broker: Broker, book: Book, memory: Me
     if broker.capabilities.sessions:
         triggers.follow(connection.pk, book.reports)
         external.adopt_foreign(connection, book, memory.known)
-    _note_read(connection, book)
+    _note_read(connection, broker, book)
     if broker.capabilities.sessions:
         _review_ended(memory.archive.keep(connection, book))
 

@@ -8,7 +8,7 @@ from risk.models import ProductSchedule, SquareOff
 from sigmatrader import clock
 from trading.domain.session import session_on, trading_day
 from trading.domain.values import StateScope
-from trading.services import squareoff
+from trading.services import calendar, squareoff
 
 ACTOR = "schedule"
 # A worker that was away for a while still does it; one that was away for long does not.
@@ -19,7 +19,7 @@ _EXCHANGES = ("NSE", "MCX")
 def step(now: datetime) -> None:
     """Ask for the square-offs whose hour has come, one a day for each product."""
     day = trading_day(now)
-    if not any(session_on(exchange, day) for exchange in _EXCHANGES):
+    if not any(session_on(exchange, day, calendar.current()) for exchange in _EXCHANGES):
         return
     due = ProductSchedule.objects.filter(enabled=True, square_off_at__isnull=False)
     for schedule in due:

@@ -44,6 +44,10 @@ class Progress:
     orders: int
 
     @property
+    def label(self) -> str:
+        return label_of(self.row)
+
+    @property
     def text(self) -> str:
         if self.row.finished_at is not None:
             return self.row.outcome

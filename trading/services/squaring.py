@@ -257,7 +257,7 @@ def _send(one: _Round, place: Place, units: int) -> str:
         return f"less than one lot of {lot}"
     if problem := _no_way(one, _exit(one, place, found, listed, units, whole)):
         return problem
-    most = contract.most_in_one_order(listed, found.last_price) if listed else None
+    most = _most(one, listed, found, lot)
     while whole:
         size = min(whole, most or whole)
         piece = _exit(one, place, found, listed, units, size)
@@ -265,6 +265,19 @@ def _send(one: _Round, place: Place, units: int) -> str:
         lifecycle.create(piece, Status.QUEUED, actor=one.row.started_by, reason=reason)
         whole -= size
     return ""
+
+
+def _most(one: _Round, listed: Instrument | None, found: Held, lot: int) -> int | None:
+    """The most units of one piece: what the exchange takes, and what the limits let through."""
+    strategy = one.row.strategy
+    bounds = [contract.most_in_one_order(listed, found.last_price)] if listed else []
+    for limits in policy.limits_for(one.row.strategy_id, strategy.name if strategy else ""):
+        bounds.append(limits.max_quantity_per_order)
+        if limits.max_order_value is not None and found.last_price:
+            each = found.last_price * found.multiplier
+            bounds.append(int(limits.max_order_value / each))
+    known = [bound for bound in bounds if bound is not None]
+    return max(min(known) // lot * lot, lot) if known else None
 
 
 def _no_way(one: _Round, order: Order) -> str:

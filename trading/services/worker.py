@@ -357,6 +357,7 @@ class Worker:
             if claim is None:
                 return
             done = True
+            self._ring_senders()  # what was passed over meanwhile may go now
             self._slots.take(claim.order.connection_id)
             try:
                 send(claim)

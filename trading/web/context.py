@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from brokers.models import AccountState, BrokerConnection, ConnectionKind
 from risk import policy
+from risk.models import Breaker
 from risk.policy import CurrentState
 from sigmatrader import clock
 from sigmatrader.health import WORKER_STALE_SECONDS
@@ -21,6 +22,8 @@ from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
 from trading.services import calendar
+from trading.services.breakers import open_breakers
+from trading.services.clock_skew import ClockWarning, clock_warning
 from trading.templatetags.money import ist, span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
 
@@ -31,10 +34,10 @@ _MONEY_WORDS = ("LIVE", "SIMULATOR", "PAPER")
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The status chip: `word` is Connected, Error or Checking.
+    """The status chip: `word` is Connected, Error, Checking or Clock.
 
     `until`: the end of a broker's session. `account_id`: whose trouble an Error is. `new`: nobody
-    has logged in to that account yet.
+    has logged in to that account yet. `clock`: by how much ours differs from the broker's.
     """
 
     name: str
@@ -43,9 +46,12 @@ class Broker:
     until: datetime | None = None
     account_id: int | None = None
     new: bool = False
+    clock: ClockWarning | None = None
 
     @property
     def text(self) -> str:
+        if self.clock is not None:
+            return f"clock {self.clock.size} off"
         return "not logged in yet" if self.new else self.word
 
 
@@ -62,6 +68,7 @@ class Desk:
     waiting: int
     unknown: int
     working: int
+    breakers: tuple[Breaker, ...]
     logins: tuple[LoginDue, ...]
 
     @property
@@ -88,6 +95,7 @@ class Desk:
                 str(self.waiting),
                 str(self.unknown),
                 str(self.working),
+                ",".join(str(one.pk) for one in self.breakers),
             )
         )
 
@@ -124,6 +132,7 @@ def current_desk() -> Desk:
         waiting=Order.objects.filter(status=Status.WAITING).count(),
         unknown=Order.objects.filter(status=Status.UNKNOWN).count(),
         working=Order.objects.filter(status__in=WORKING).count(),
+        breakers=tuple(open_breakers()),
     )
 
 
@@ -141,6 +150,8 @@ def _broker(accounts: list[Account], now: datetime) -> Broker:
         return _in_trouble(first)
     if dark := _dark_book(accounts):
         return dark
+    if wrong := clock_warning(now):
+        return Broker(wrong.connection.name, "Clock", wrong.text, clock=wrong)
     # A session that ends says more than paper, which is always there.
     shown = next((one for one in accounts if one.expires_at is not None), first)
     return Broker(shown.connection.name, "Connected", _session_text(shown), shown.expires_at)

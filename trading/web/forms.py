@@ -220,6 +220,11 @@ class StateForm(forms.Form):
     cancel_working = forms.BooleanField(
         label="Cancel the orders that work at the broker too", required=False
     )
+    square_off = forms.BooleanField(
+        label="Square off: cancel what works and close every position, holdings excepted",
+        required=False,
+        help_text="Runs in REDUCING until all is flat; HALTED follows, if you chose it.",
+    )
     code = CodeField(help_text="To go back to ACTIVE.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

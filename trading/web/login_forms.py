@@ -5,8 +5,8 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
@@ -51,7 +51,7 @@ class LoginForm(AuthenticationForm):
             raise forms.ValidationError(f"A user name has at most {LONGEST_USER_NAME} letters.")
         return name
 
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+    def confirm_login_allowed(self, user: User) -> None:
         """After the right password: the code. A wrong one counts as a failed login."""
         super().confirm_login_allowed(user)
         code = self.cleaned_data.get("code", "")

@@ -86,6 +86,7 @@ def _told(result: intake.Intake, notes: tuple[str, ...]) -> Rehearsal:
             notes,
             duplicate_of=result.alert_id if result.status == "duplicate" else None,
         )
+    assert result.alert_id is not None
     alert = Alert.objects.get(pk=result.alert_id)
     order = queue.get(result.order_id or 0)
     judged = order.status in (Status.WAITING, Status.QUEUED)

@@ -145,7 +145,13 @@ RULES: tuple[HardRule | LimitRule, ...] = (
     ),
     # The day, how often, and when.
     LimitRule(Code.MAX_DAILY_LOSS, "max_daily_loss", "₹", pace.max_daily_loss, spares_exits=True),
-    LimitRule(Code.MAX_ORDERS_PER_DAY, "max_orders_per_day", "orders", pace.max_orders_per_day),
+    LimitRule(
+        Code.MAX_ORDERS_PER_DAY,
+        "max_orders_per_day",
+        "orders",
+        pace.max_orders_per_day,
+        spares_exits=True,
+    ),
     LimitRule(
         Code.MAX_TRADES_PER_DAY,
         "max_trades_per_day",
@@ -163,7 +169,7 @@ RULES: tuple[HardRule | LimitRule, ...] = (
     LimitRule(
         Code.DUPLICATE_ORDER, "duplicate_order", "s", pace.duplicate_order, spares_exits=True
     ),
-    LimitRule(Code.SELF_MATCH, "self_match", "yes or no", pace.self_match),
+    LimitRule(Code.SELF_MATCH, "self_match", "yes or no", pace.self_match, spares_exits=True),
     LimitRule(Code.PYRAMIDING, "pyramiding", "entries", pace.pyramiding, spares_exits=True),
     LimitRule(Code.COOL_DOWN, "cool_down", "s", pace.cool_down, spares_exits=True),
     LimitRule(

@@ -108,7 +108,7 @@ def max_gross_exposure(
         return valued
     members, unit, note = valued
     before = sum((_extent(one) * _worth(one) for one in members), Decimal(0))
-    mine = [one for one in members if one.key == intent.position_key]
+    mine = [one for one in members if _is_mine(intent, one)]
     free = sum(_extent(one) - _lean(one, intent.side) for one in mine)
     after = before + max(0, quantity - free) * unit
     # Over the limit already: only what closes something may go, however it would be added up.
@@ -231,7 +231,7 @@ def _lean(position: OpenPosition, side: Side) -> int:
 
 def _extent(position: OpenPosition) -> int:
     """The most units, long or short, that it can have once its working orders fill."""
-    return max(abs(position.longest), abs(position.shortest))
+    return max(position.longest, -position.shortest)
 
 
 def _worth(position: OpenPosition) -> Decimal:
@@ -253,10 +253,20 @@ def _unpriced(positions: Iterable[OpenPosition]) -> str:
     return ""
 
 
+def _is_same(intent: Intent, position: OpenPosition) -> bool:
+    """Whether the position is of the order's instrument, in whatever product."""
+    return position.tradingsymbol == intent.tradingsymbol and position.exchange == intent.exchange
+
+
+def _is_mine(intent: Intent, position: OpenPosition) -> bool:
+    """Whether it is the position that the order works on."""
+    return _is_same(intent, position) and position.product == intent.product
+
+
 def _positions(intent: Intent, snapshot: Snapshot) -> tuple[OpenPosition, ...]:
     """The account's positions, and the order's own even where they leave it out."""
     known = snapshot.account.positions
-    if any(one.key == intent.position_key for one in known):
+    if any(_is_mine(intent, one) for one in known):
         return known
     mine = OpenPosition(
         exchange=intent.exchange,
@@ -277,15 +287,11 @@ def _positions(intent: Intent, snapshot: Snapshot) -> tuple[OpenPosition, ...]:
 def _groups(intent: Intent, snapshot: Snapshot) -> list[tuple[str, list[OpenPosition]]] | None:
     """The positions of the instrument and of its underlying, named; None when that is unknown."""
     positions, underlying = _positions(intent, snapshot), snapshot.instrument.underlying
-    same = [one for one in positions if one.instrument_key == intent.instrument_key]
+    same = [one for one in positions if _is_same(intent, one)]
     groups = [(intent.symbol, same)]
     if underlying:
-        family = [
-            one
-            for one in positions
-            if one.underlying == underlying or one.instrument_key == intent.instrument_key
-        ]
-        return [*groups, (underlying, family)]
+        kin = [one for one in positions if one.underlying == underlying or _is_same(intent, one)]
+        return [*groups, (underlying, kin)]
     return None if is_contract(intent, snapshot) else groups
 
 

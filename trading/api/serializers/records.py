@@ -153,7 +153,7 @@ class ScopeStateSerializer(serializers.Serializer[Any]):
 
 
 class BreakerSerializer(serializers.Serializer[Any]):
-    """A rule that has stopped an account or strategy until a person resumes it."""
+    """What stops AUTO orders of an account or strategy now; `reason` says what and why."""
 
     code = serializers.CharField()
     connection_id = serializers.IntegerField(allow_null=True)
@@ -190,7 +190,11 @@ class TradingStateChangeSerializer(InputSerializer):
     )
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
     cancel_working = serializers.BooleanField(required=False, default=False)
-    square_off = serializers.BooleanField(required=False, default=False)
+    square_off = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Close what is open: the scope is REDUCING until it is flat, then as asked.",
+    )
     code = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -198,11 +202,3 @@ class TradingStateChangeSerializer(InputSerializer):
         max_length=LONGEST_CODE,
         help_text="Of the authenticator app, or a recovery code; for ACTIVE alone.",
     )
-
-    def validate_square_off(self, value: bool) -> bool:
-        if value:
-            raise serializers.ValidationError(
-                "Squaring off is not available yet: set the state without it, then close the "
-                "positions yourself."
-            )
-        return value

@@ -155,7 +155,7 @@ class RiskSettingsSerializer(ModelSerializer):
 
 def by_field(error: DjangoValidationError) -> serializers.ValidationError:
     """A refusal of the limits with the names that the API uses."""
-    errors: dict[str, Any] = settings_service.errorsby_field(error)
+    errors: dict[str, Any] = settings_service.errors_by_field(error)
     if "strategy" in errors:
         errors["strategy_id"] = errors.pop("strategy")
     return serializers.ValidationError(errors)
@@ -262,6 +262,11 @@ class PresetApplySerializer(InputSerializer):
     scope = WordField(RiskScope, required=False, default=RiskScope.GLOBAL.value)
     strategy_id = serializers.PrimaryKeyRelatedField(
         queryset=Strategy.objects.all(), required=False, allow_null=True, default=None
+    )
+    market_data = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="The plan has market data: with the price collars, which need the last price.",
     )
     reason = serializers.CharField(
         required=False,

@@ -14,6 +14,7 @@ from trading.api.serializers.fields import (
     UtcField,
     WordField,
 )
+from trading.domain.off_hours import misfit
 from trading.domain.signal import STRATEGY_NAME_LENGTH, STRATEGY_NAME_RULE, is_strategy_name
 from trading.domain.values import (
     ExecutionTarget,
@@ -90,6 +91,11 @@ class StrategySerializer(ModelSerializer):
             return attrs.get(name, getattr(self.instance, name, default))
 
         errors = _sizing_errors(after("sizing_mode", SizingMode.ALERT), after("sizing_value"))
+        # Only where one of the two is set: an older strategy must still be switched off in haste.
+        if {"off_hours", "default_product"} & attrs.keys():
+            off_hours = OffHours(after("off_hours", OffHours.AMO))
+            if wrong := misfit(off_hours, Product(after("default_product", Product.MIS))):
+                errors["off_hours"] = [wrong]
         account = after("connection")
         target = after("execution_target", ExecutionTarget.PAPER)
         if account is not None and account.simulated is not (target == ExecutionTarget.PAPER):

@@ -152,26 +152,31 @@ class RiskPresets(ApiView):
 
     @extend_schema(
         operation_id="risk_presets_list",
-        parameters=[_CAPITAL, word_parameter("scope", RiskScope, "One")],
+        parameters=[
+            _CAPITAL,
+            word_parameter("scope", RiskScope, "One"),
+            OpenApiParameter("market_data", bool, description="With the price collars."),
+        ],
         responses={200: PresetSerializer(many=True), 400: ErrorSerializer},
     )
     def get(self, request: Request) -> Response:
         """The presets with their settings for a capital (₹5,00,000 unless it is given)."""
         filters = Filters(request)
-        scopes = filters.words("scope", RiskScope)
+        scopes, market_data = filters.words("scope", RiskScope), filters.flag("market_data")
         filters.check()
         scope, capital = scopes[0] if scopes else RiskScope.GLOBAL, _capital(request)
-        found = [
-            {
-                "name": preset.name,
-                "title": preset.title,
-                "who": preset.who,
-                "settings": {
-                    name: to_json(value) for name, value in preset.values(scope, capital).items()
-                },
-            }
-            for preset in presets.PRESETS.values()
-        ]
+        found = []
+        for preset in presets.PRESETS.values():
+            values = preset.values(scope, capital, market_data=bool(market_data))
+            settings = {name: to_json(value) for name, value in values.items()}
+            found.append(
+                {
+                    "name": preset.name,
+                    "title": preset.title,
+                    "who": preset.who,
+                    "settings": settings,
+                }
+            )
         return Response(PresetSerializer(found, many=True).data)
 
     @extend_schema(
@@ -185,11 +190,15 @@ class RiskPresets(ApiView):
         strategy = given["strategy_id"]
         which = (given["name"], given["capital"], given["scope"], strategy and strategy.pk)
         try:
-            differences = presets.preset_differences(*which)
+            differences = presets.preset_differences(*which, market_data=given["market_data"])
             row = None
             if not given["dry_run"]:
                 row = presets.apply_preset(
-                    *which, actor=self.actor, reason=given["reason"], until=given["until"]
+                    *which,
+                    market_data=given["market_data"],
+                    actor=self.actor,
+                    reason=given["reason"],
+                    until=given["until"],
                 )
         except DjangoValidationError as error:
             raise by_field(error) from None

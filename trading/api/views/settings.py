@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from risk import policy, settings_service
+from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.api.base import ApiView, store
 from trading.api.filters import IDEMPOTENCY_KEY
@@ -21,7 +22,7 @@ from trading.api.serializers.records import (
 )
 from trading.api.serializers.strategies import StrategySerializer
 from trading.models import Strategy
-from trading.services import halting
+from trading.services import alarms, halting
 from trading.services.errors import Conflict
 from trading.services.halting import Confirmation
 
@@ -110,7 +111,11 @@ class StrategyDetail(RowsView):
 
 
 def _states() -> dict[str, Any]:
-    return dict(TradingStateSerializer({"states": policy.current_states(), "breakers": []}).data)
+    now = {
+        "states": policy.current_states(),
+        "breakers": alarms.current_breakers(clock.now()),
+    }
+    return dict(TradingStateSerializer(now).data)
 
 
 class TradingStateView(ApiView):
@@ -138,6 +143,7 @@ class TradingStateView(ApiView):
             connection_id=account.pk if account else None,
             strategy_id=strategy.pk if strategy else None,
             cancel_working=asked["cancel_working"],
+            square_off=asked["square_off"],
             confirmed_by=Confirmation(request.user, asked["code"]),
         )
         touched = {"set_aside": change.set_aside, "cancelled": change.cancelled}

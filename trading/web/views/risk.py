@@ -8,16 +8,17 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from risk import policy
-from risk.models import RiskSettings, TradingStateChange
-from sigmatrader import second_factor
+from risk.models import RiskSettings, SquareOff, TradingStateChange
+from sigmatrader import clock, second_factor
 from trading.domain.values import StateScope, TradingStateName
-from trading.services import halting
+from trading.services import alarms, halting, squareoff
 from trading.services.errors import ServiceError
 from trading.services.halting import Confirmation, StateChange
 from trading.web.forms import StateForm, add_service_errors
 from trading.web.views.shared import actor, back, told
 
 _HISTORY_SHOWN = 50
+_SQUARE_OFFS_SHOWN = 5
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,6 +32,7 @@ def page(request: HttpRequest) -> HttpResponse:
                 reason=form.cleaned_data["reason"],
                 actor=actor(request),
                 cancel_working=form.cleaned_data["cancel_working"],
+                square_off=form.cleaned_data["square_off"],
                 confirmed_by=Confirmation(request.user, form.cleaned_data["code"]),
                 **form.scope,
             )
@@ -43,12 +45,23 @@ def page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "asks_code": second_factor.has_second_factor(request.user),
         "states": policy.current_states(),
+        "breakers": alarms.current_breakers(clock.now()),
+        "square_offs": [squareoff.progress(row) for row in _square_offs()],
+        "squaring": squareoff.running().exists(),
         "history": TradingStateChange.objects.all()[:_HISTORY_SHOWN],
         "limits": limits,
         "global_missing": not any(one.strategy_id is None for one in limits),
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "risk/risk.html", context, status=status)
+
+
+def _square_offs() -> list[SquareOff]:
+    """Those that run, then the last that have ended."""
+    ended = SquareOff.objects.filter(finished_at__isnull=False).select_related(
+        "connection", "strategy"
+    )
+    return [*squareoff.running(), *ended[:_SQUARE_OFFS_SHOWN]]
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
@@ -59,6 +72,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         "state": state,
         "target": request.GET.get("for", StateScope.EVERYTHING.value),
         "cancel_working": "cancel" in request.GET,
+        "square_off": "squareoff" in request.GET,
     }
 
 
@@ -68,6 +82,12 @@ def _said(change: StateChange) -> str:
         parts.append(f"{_orders(change.set_aside, 'queued')} set aside: back in the queue.")
     if change.cancelled:
         parts.append(f"A cancel of {_orders(change.cancelled, 'working')} is asked for.")
+    if change.square_off is not None:
+        then = ", then it is HALTED" if change.square_off.then_halt else ""
+        parts.append(f"The square-off has begun{then}.")
+    if change.breakers_closed:
+        word = "breaker" if change.breakers_closed == 1 else "breakers"
+        parts.append(f"Closed: {change.breakers_closed} {word}.")
     return " ".join(parts)
 
 

@@ -44,12 +44,14 @@ def _picture(address: str) -> str:
 
 
 def _confirm_form(request: HttpRequest, data: Any = None) -> GuardedCodeForm:
-    return GuardedCodeForm(
+    form = GuardedCodeForm(
         data,
         request=request,
         check=lambda code: second_factor.confirm(request.user, code),
         auto_id="id_confirm_%s",
     )
+    form.fields["code"].help_text = "The six digits that the app shows now."
+    return form
 
 
 def _renew_form(request: HttpRequest, data: Any = None) -> CodeForm:
