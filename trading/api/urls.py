@@ -13,6 +13,7 @@ from trading.api.views import (
     records,
     risk_settings,
     settings,
+    what_if,
     zerodha,
 )
 
@@ -39,6 +40,7 @@ urlpatterns = [
         risk_settings.RiskSettingsHistory.as_view(),
         "risk-setting-history",
     ),
+    _address("risk/what-if", what_if.WhatIfView.as_view(), "what-if"),
     _address("trading-state", settings.TradingStateView.as_view(), "trading-state"),
     _address("orders", orders.OrderList.as_view(), "orders"),
     _address("orders/queue", orders.OrderQueue.as_view(), "orders-queue"),

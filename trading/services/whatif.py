@@ -58,7 +58,8 @@ class Candidate:
 class WhatIf:
     """A report with what it is of.
 
-    `differences`: where the limits tried differ from those in force, in the scope `label`.
+    `differences`: where the limits tried differ from those in force, in the scope `label`; none
+    when nothing else was tried.
     `left_out`: older alerts over the most that are read; `no_orders`: alerts that asked for none.
     `not_replayed`: limits in force or tried that a replay can't judge.
     """
@@ -149,7 +150,7 @@ def row_in_force(strategy_id: int | None) -> RiskSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A candidate that was found to be in order: the changed row."""
+    """A candidate that was found to be in order, and differs: the changed row."""
 
     row: RiskSettings
     differences: tuple[Difference, ...]
@@ -167,6 +168,8 @@ def _trial(candidate: Candidate | None) -> _Trial | None:
         differences = tuple(settings_service.differences(row, candidate.settings))
     except ValidationError as error:
         raise _invalid(settings_service.errors_by_field(error)) from None
+    if not differences:
+        return None
     changed = copy.copy(row)
     for one in differences:
         setattr(changed, one.name, one.new)

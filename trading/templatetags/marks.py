@@ -37,6 +37,7 @@ _TONES: dict[str, str] = {
     "IGNORED": "off",
     "PASS": "done",
     "CLAMP": "wait",
+    "HOLD": "work",
     "DENY": "bad",
     "ACTIVE": "done",
     "REDUCING": "wait",

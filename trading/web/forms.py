@@ -85,6 +85,22 @@ class PriceField(forms.DecimalField):
         return value
 
 
+class AmountField(forms.DecimalField):
+    """Rupees or a percentage; empty is none."""
+
+    default_error_messages = {
+        "invalid": "Enter a number such as 1,499.50, or leave it empty.",
+        "max_decimal_places": "Enter at most %(max)s decimals.",
+    }
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(_typed(value))
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
 class EditForm(forms.Form):
     """Everything of a WAITING order that may be changed, and the version that was looked at."""
 

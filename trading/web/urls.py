@@ -13,6 +13,7 @@ from trading.web.views import (
     risk,
     second_factor,
     settings,
+    what_if,
 )
 
 urlpatterns = [
@@ -42,6 +43,7 @@ urlpatterns = [
     path("positions/read/<int:connection_id>/", positions.read_again, name="positions_read"),
     path("analytics/", records.trades, name="analytics"),
     path("risk/", risk.page, name="risk"),
+    path("risk/what-if/", what_if.page, name="what_if"),
     path("risk/halt/", risk.halt, name="halt"),
     path("settings/", settings.page, name="settings"),
     path("settings/secret/", settings.show_secret, name="show_secret"),
