@@ -52,14 +52,18 @@ class Desk:
         net = self.broker.exchange.ledger()["positions"]
         return [int(one["quantity"]) for one in net if int(one["quantity"])]
 
-    def below(self, symbol: str) -> float:
-        """A price at which a buy rests."""
+    def last(self, symbol: str) -> Decimal:
         listed = self.broker.exchange.market.listing.find(f"NSE:{symbol}")
         assert listed is not None
-        return float(int(self.broker.exchange.market.last(listed) * Decimal("0.98")))
+        return self.broker.exchange.market.last(listed)
+
+    def below(self, symbol: str) -> float:
+        """A price at which a buy rests."""
+        return float(int(self.last(symbol) * Decimal("0.98")))
 
     def alert(self, symbol: str, **details: object) -> None:
-        values = {"order_action": "BUY", "quantity": 2, "price": 1500, **details}
+        price = float(self.last(symbol))
+        values = {"order_action": "BUY", "quantity": 2, "price": price, **details}
         answer = self.server.send_alert(
             {"strategy_name": "robot", "symbol": f"NSE:{symbol}", "trade_details": values}
         )
@@ -83,7 +87,7 @@ def desk() -> Iterator[Desk]:
             server.manage("shell", "-c", _LOG_IN.format(token=broker.login()))
             server.manage("syncinstruments", "--connection", "zerodha")
             for path, data in (
-                ("/api/risk-settings/", {"scope": "GLOBAL"}),
+                ("/api/risk-settings/", {"scope": "GLOBAL", "stale_alert": None}),
                 (
                     "/api/strategies/",
                     {"name": "robot", "execution_mode": "AUTO", "execution_target": "LIVE"},
