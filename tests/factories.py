@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import factory
+from factory.declarations import LazyFunction, Sequence
 from factory.django import DjangoModelFactory
 
 from brokers.accounts import ensure_paper_account
@@ -14,14 +14,14 @@ from trading.domain.order import Status
 from trading.domain.values import Mode, OrderType, Product, Side
 from trading.models import Order, Strategy
 from trading.services import lifecycle
-from trading.services.intake import new_client_order_id
+from trading.services.attempts import new_client_order_id
 
 
 class StrategyFactory(DjangoModelFactory[Strategy]):
     class Meta:
         model = Strategy
 
-    name = factory.Sequence(lambda number: f"strategy-{number}")
+    name = Sequence(lambda number: f"strategy-{number}")
 
 
 class BrokerConnectionFactory(DjangoModelFactory[BrokerConnection]):
@@ -30,12 +30,12 @@ class BrokerConnectionFactory(DjangoModelFactory[BrokerConnection]):
     class Meta:
         model = BrokerConnection
 
-    name = factory.Sequence(lambda number: f"zerodha-{number}")
+    name = Sequence(lambda number: f"zerodha-{number}")
     broker_name = "zerodha"
     kind = "LIVE"
     api_key = "key"
     access_token_encrypted = "not-a-real-token"
-    token_expires_at = factory.LazyFunction(lambda: clock.now() + timedelta(hours=12))
+    token_expires_at = LazyFunction(lambda: clock.now() + timedelta(hours=12))
 
 
 def make_order(status: Status = Status.WAITING, **fields: Any) -> Order:

@@ -156,7 +156,7 @@ def _copies(
     `columns`: SQL of what differs, in terms of n.
     """
     meta = template._meta
-    names = [field.column for field in meta.concrete_fields]
+    names = [str(field.column) for field in meta.concrete_fields]
     values = ", ".join(columns.get(name, f"one.{name}") for name in names)
     with database.cursor() as cursor:
         cursor.execute(
