@@ -18,6 +18,7 @@ PAGES = (
     "/positions/",
     "/analytics/",
     "/risk/",
+    "/risk/what-if/",
     "/settings/",
 )
 

@@ -190,7 +190,7 @@ def _with(limits: Sequence[Limits], trial: _Trial, strategy_id: int | None) -> l
 
 
 def _replayable(limits: Iterable[Limits]) -> list[Limits]:
-    return [replace(one, **dict.fromkeys(NOT_REPLAYED)) for one in limits]
+    return [replace(one, insufficient_margin=None, stale_reference=None) for one in limits]
 
 
 def _not_replayed(all_limits: Iterable[Sequence[Limits]]) -> tuple[str, ...]:

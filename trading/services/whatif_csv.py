@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -25,6 +25,7 @@ EXAMPLE = "2026-11-23 10:15,Supertrend,NSE:INFY,BUY,10,1508.50"
 MAX_BYTES = 2 * 1024 * 1024
 _MOST_ERRORS = 50
 _EARLIEST, _LATEST = 2000, 2099
+_NO_LINE: tuple[int, list[str]] = (0, [])
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -64,7 +65,7 @@ def of_file(content: bytes, most: int, now: datetime, name: str = "csv") -> list
     InvalidChange with every wrong line by its number.
     """
     rows = _lines(content, name)
-    header = [cell.strip().lower() for cell in next(rows, (0, []))[1]]
+    header = [cell.strip().lower() for cell in next(rows, _NO_LINE)[1]]
     if problem := _wrong_header(header):
         raise InvalidChange(problem, errors={name: [problem]})
     errors = _Errors("Line")
@@ -93,7 +94,7 @@ def of_rows(rows: Iterable[Mapping[str, Any]], most: int, now: datetime, name: s
     return _drafts(taken, errors, most, now, name)
 
 
-def _lines(content: bytes, name: str) -> "Iterable[tuple[int, list[str]]] | Any":
+def _lines(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     if len(content) > MAX_BYTES:
         text = f"The file is over {MAX_BYTES // 1024 // 1024} MiB: split it."
         raise InvalidChange(text, errors={name: [text]})
@@ -134,7 +135,7 @@ def _drafts(
     name: str,
 ) -> list[Draft]:
     reader = _Reader(now)
-    drafts = []
+    drafts: list[Draft] = []
     for number, row in rows:
         if len(drafts) == most:
             errors.add(number, f"at most {most} alerts are replayed at once: leave the rest out.")

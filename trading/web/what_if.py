@@ -1,5 +1,6 @@
 """A what-if as the page shows it: sums side by side, pictures, the alerts that matter."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -150,12 +151,19 @@ def _rules(found: WhatIf) -> list[Rule]:
     now, tried = found.report.now, found.report.tried
 
     def counts(walk: Walk, rule: tuple[str, str, str]) -> tuple[int, ...]:
-        found_counts = walk.by_rule.get(rule, {})
-        return tuple(found_counts.get(outcome, 0) for outcome in STOPS)
+        stops = walk.by_rule.get(rule, Counter())
+        return tuple(stops[outcome] for outcome in STOPS)
 
     names = {*now.by_rule, *(tried.by_rule if tried else ())}
     rules = [
-        Rule(*rule, counts(now, rule), counts(tried, rule) if tried else None) for rule in names
+        Rule(
+            code=rule[0],
+            scope=rule[1],
+            setting=rule[2],
+            now=counts(now, rule),
+            tried=counts(tried, rule) if tried else None,
+        )
+        for rule in names
     ]
     return sorted(
         rules, key=lambda one: (-sum(one.now) - sum(one.tried or ()), one.code, one.scope)

@@ -1,5 +1,6 @@
 """A what-if: what is asked, and the report."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -188,9 +189,9 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 def _by_rule(now: Walk, tried: Walk | None) -> list[dict[str, Any]]:
     def stops(walk: Walk, rule: tuple[str, str, str]) -> dict[str, int]:
-        counts = walk.by_rule.get(rule, {})
+        counts = walk.by_rule.get(rule, Counter())
         words = ("clamped", "held", "denied")
-        return {word: counts.get(one, 0) for word, one in zip(words, STOPS, strict=True)}
+        return {word: counts[one] for word, one in zip(words, STOPS, strict=True)}
 
     rules = sorted({*now.by_rule, *(tried.by_rule if tried else ())})
     return [
