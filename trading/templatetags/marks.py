@@ -9,7 +9,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from brokers.models import BrokerConnection
+from risk import settings_service
 from risk.engine.denials import Code
+from risk.models import RiskSettingsChange
 from trading.domain.order import Status
 from trading.domain.values import Origin, Side, Variety
 from trading.models import Order
@@ -201,6 +203,12 @@ def check_amount(value: object) -> str:
         return "on" if value else "off"
     text = str(value)
     return price(text).removesuffix(".00") if price(text) != NOTHING else text
+
+
+@register.filter
+def change_text(change: RiskSettingsChange) -> str:
+    """What a change of limits changed."""
+    return settings_service.change_text(change)
 
 
 @register.simple_tag
