@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from risk.admin_settings import changes_as_text
 from risk.models import (
     Breaker,
     ProductSchedule,
@@ -16,6 +15,7 @@ from risk.models import (
     TradingState,
     TradingStateChange,
 )
+from risk.settings_service import change_text
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -57,7 +57,7 @@ class RiskSettingsChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="what")
     def what(self, change: RiskSettingsChange) -> str:
-        return changes_as_text(change)
+        return change_text(change)
 
 
 @admin.register(Breaker)

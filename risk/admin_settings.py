@@ -15,19 +15,13 @@ from django.utils.safestring import SafeString
 from risk import settings_service
 from risk.admin_forms import RiskSettingsForm
 from risk.admin_pages import LimitPages, actor_of, ist
-from risk.models import SYMBOL_LISTS, RiskSettings, RiskSettingsChange
-from risk.settings_service import differences_of
+from risk.models import SYMBOL_LISTS, RiskSettings
+from risk.settings_service import change_text
 from risk.settings_values import baseline, from_stored, label_of, text_of
 from sigmatrader.db import write_transaction
 from trading.domain.values import RiskScope
 
 _RECENT = 10
-
-
-def changes_as_text(change: RiskSettingsChange) -> str:
-    """What a change changed, setting by setting."""
-    parts = [f"{one.label}: {one.old_text} → {one.new_text}" for one in differences_of(change)]
-    return "; ".join(parts) or "nothing but the record"
 
 
 @admin.register(RiskSettings)
@@ -231,7 +225,7 @@ class RiskSettingsAdmin(LimitPages):
                     ist(change.at),
                     change.actor,
                     change.version,
-                    changes_as_text(change),
+                    change_text(change),
                     f" – {change.reason}" if change.reason else "",
                 )
                 for change in settings_service.history_of(row)[:_RECENT]

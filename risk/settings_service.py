@@ -144,6 +144,12 @@ def differences_of(change: RiskSettingsChange) -> list[Difference]:
     return [Difference(name, old.get(name), new[name]) for name in SETTINGS if name in new]
 
 
+def change_text(change: RiskSettingsChange) -> str:
+    """What a recorded change changed, setting by setting, in one line."""
+    parts = [f"{one.label}: {one.old_text} → {one.new_text}" for one in differences_of(change)]
+    return "; ".join(parts) or "nothing but the record"
+
+
 def errors_by_field(error: ValidationError) -> dict[str, list[str]]:
     """The texts of a refusal by the field that they concern; "" for all of them."""
     if hasattr(error, "error_dict"):

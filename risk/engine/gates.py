@@ -145,9 +145,13 @@ def stale_reference(intent: Intent, snapshot: Snapshot, limits: Sequence[Limits]
 def stale_alert(intent: Intent, snapshot: Snapshot, limits: Sequence[Limits]) -> list[str]:
     """The price has moved so far since the alert that a person should look, or that is not known.
 
-    An account whose plan has no market data is judged only where `stale_reference` is set.
+    An order with a limit of its own and no other price in its alert is not judged: its limit says
+    how far it goes. An account whose plan has no market data is judged only where
+    `stale_reference` is set.
     """
     if not snapshot.account.has_prices and all(s.stale_reference is None for s in limits):
+        return []
+    if _is_bounded(intent):
         return []
     seen, last, found = intent.reference_price, last_price(snapshot), []
     for scope in limits:
@@ -204,8 +208,15 @@ def calendar_ends(intent: Intent, snapshot: Snapshot, limits: Sequence[Limits]) 
 
 def _measures_drift(intent: Intent, snapshot: Snapshot, limits: Sequence[Limits]) -> bool:
     """Whether STALE_ALERT has to know the last price for this order."""
-    concerned = not intent.simulated and not only_shrinks(intent, snapshot, intent.quantity)
+    concerned = not (
+        intent.simulated or _is_bounded(intent) or only_shrinks(intent, snapshot, intent.quantity)
+    )
     return concerned and any(scope.stale_alert is not None for scope in limits)
+
+
+def _is_bounded(intent: Intent) -> bool:
+    """Whether the order's own limit is all that its alert said of the price."""
+    return intent.reference_price is None and intent.order_type.needs_price
 
 
 def _open_breakers(snapshot: Snapshot, code: Code) -> list[str]:

@@ -19,7 +19,7 @@ from tests.risk.cases import (
     order,
     strategy_limits,
 )
-from trading.domain.values import Mode, Side, StateScope, TradingStateName
+from trading.domain.values import Mode, OrderType, Side, StateScope, TradingStateName
 
 
 def test_no_gate_is_closed_on_a_healthy_day():
@@ -150,6 +150,14 @@ def test_a_price_that_ran_away_since_the_alert_holds_auto(last, told):
 def test_an_alert_that_told_no_price_can_not_be_compared():
     (told,) = messages(live(reference_price=None), live_facts(), HALF)
     assert told == "The alert told no price to compare with the market; stale_alert=0.5 in GLOBAL."
+
+
+def test_a_limit_of_its_own_says_how_far_an_order_without_a_seen_price_goes():
+    limit = {"order_type": OrderType.LIMIT, "price": Decimal(100)}
+    far = live_facts(last_price=Decimal(150))
+    assert messages(live(reference_price=None, **limit), far, HALF) == []
+    (told,) = messages(live(reference_price=Decimal(100), **limit), far, HALF)
+    assert "has moved 50 % since the alert" in told
 
 
 def test_an_exit_goes_out_however_far_the_price_has_run():

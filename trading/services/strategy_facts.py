@@ -67,21 +67,30 @@ def strategy_facts(
     """
     if order.strategy_id is None:
         return StrategyFacts()
+    lots = list(lots)
     working = [one for one in others if one.strategy_id == order.strategy_id]
     own = [lot for lot in lots if lot.strategy_id == order.strategy_id]
     entries = [one for one in working if not one.reduce_only]
     return StrategyFacts(
         day=with_what_is_coming(day or DayFacts(), working),
-        capital=_capital(own, entries, prices),
+        capital=capital_of(order.strategy_id, lots, others, prices),
         entries=_entries(order, own, entries),
         last_exit_at=last_exit_at,
     )
 
 
-def _capital(lots: Iterable[Lot], entries: Iterable[WorkingRow], prices: Prices) -> Decimal | None:
-    """What the lots cost and the working entries may cost; None when one has no price."""
-    total = sum((lot.quantity * lot.price * lot.multiplier for lot in lots), Decimal(0))
-    for one in entries:
+def capital_of(
+    strategy_id: int, lots: Iterable[Lot], working: Iterable[WorkingRow], prices: Prices
+) -> Decimal | None:
+    """Rupees that the strategy has in use: what its lots cost and its working entries may cost.
+
+    None when one of those has no price.
+    """
+    own = (lot for lot in lots if lot.strategy_id == strategy_id)
+    total = sum((lot.quantity * lot.price * lot.multiplier for lot in own), Decimal(0))
+    for one in working:
+        if one.strategy_id != strategy_id or one.reduce_only:
+            continue
         rupees = worth(one, prices)
         if rupees is None:
             return None

@@ -9,7 +9,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from brokers.models import BrokerConnection
-from risk.engine.denials import Code
+from risk import settings_service
+from risk.engine.denials import Code, Verdict
+from risk.models import RiskSettingsChange
 from trading.domain.order import Status
 from trading.domain.values import Origin, Side, Variety
 from trading.models import Order
@@ -204,11 +206,26 @@ def check_amount(value: object) -> str:
 
 
 @register.simple_tag
+def arranged(checks: Sequence[Mapping[str, object]]) -> dict[str, list[Mapping[str, object]]]:
+    """Checks for a person: `first` what cuts or denies, then limits by their use; `rest` passed."""
+    stops = [one for one in checks if one.get("verdict") != Verdict.PASS]
+    passed = [one for one in checks if one.get("verdict") == Verdict.PASS]
+    used = [one for one in passed if _use_of(one) is not None]
+    used.sort(key=lambda one: _use_of(one) or 0, reverse=True)
+    shown = [*stops, *used]
+    return {"first": shown, "rest": [one for one in passed if one not in used]}
+
+
+@register.filter
+def change_text(change: RiskSettingsChange) -> str:
+    """What a change of limits changed."""
+    return settings_service.change_text(change)
+
+
+@register.simple_tag
 def use_bar(check: Mapping[str, object]) -> SafeString | str:
     """How much of a check's limit is used: a bar and its percentage, where there is a share."""
-    if check.get("setting") == "hard":
-        return ""
-    share = _share(check.get("value"), check.get("limit"))
+    share = _use_of(check)
     if share is None:
         return ""
     return format_html(
@@ -217,6 +234,13 @@ def use_bar(check: Mapping[str, object]) -> SafeString | str:
         min(share, 100),
         share,
     )
+
+
+def _use_of(check: Mapping[str, object]) -> int | None:
+    """Percent of the check's limit that are used; a hard rule has nothing to use."""
+    if check.get("setting") == "hard":
+        return None
+    return _share(check.get("value"), check.get("limit"))
 
 
 def _share(value: object, limit: object) -> int | None:

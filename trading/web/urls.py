@@ -44,6 +44,7 @@ urlpatterns = [
     path("analytics/", records.trades, name="analytics"),
     path("risk/", risk.page, name="risk"),
     path("risk/what-if/", what_if.page, name="what_if"),
+    path("risk/use/", risk.use, name="risk_use"),
     path("risk/halt/", risk.halt, name="halt"),
     path("settings/", settings.page, name="settings"),
     path("settings/secret/", settings.show_secret, name="show_secret"),

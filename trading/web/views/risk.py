@@ -5,20 +5,23 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from risk import policy
-from risk.models import RiskSettings, SquareOff, TradingStateChange
+from risk.models import RiskSettings, RiskSettingsChange, SquareOff, TradingStateChange
 from sigmatrader import clock, second_factor
 from trading.domain.values import StateScope, TradingStateName
 from trading.services import alarms, halting, squareoff
 from trading.services.errors import ServiceError
 from trading.services.halting import Confirmation, StateChange
+from trading.services.limit_use import scope_uses
 from trading.web.forms import StateForm, add_service_errors
+from trading.web.limits import shown, token_of
 from trading.web.views.shared import actor, back, told
 
 _HISTORY_SHOWN = 50
 _SQUARE_OFFS_SHOWN = 5
+_CHANGES_SHOWN = 20
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,6 +43,7 @@ def page(request: HttpRequest) -> HttpResponse:
             return back(request, "risk")
         except ServiceError as error:
             add_service_errors(form, error.errors)
+    scopes = [shown(one) for one in scope_uses(clock.now())]
     limits = RiskSettings.objects.select_related("strategy").order_by("scope", "strategy__name")
     context = {
         "form": form,
@@ -48,6 +52,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "breakers": alarms.current_breakers(clock.now()),
         "square_offs": [squareoff.progress(row) for row in _square_offs()],
         "squaring": squareoff.running().exists(),
+        "scopes": scopes,
+        "token": token_of(scopes),
+        "changes": RiskSettingsChange.objects.all()[:_CHANGES_SHOWN],
         "history": TradingStateChange.objects.all()[:_HISTORY_SHOWN],
         "limits": limits,
         "global_missing": not any(one.strategy_id is None for one in limits),
@@ -94,6 +101,15 @@ def _said(change: StateChange) -> str:
 def _orders(numbers: list[int], kind: str) -> str:
     count = len(numbers)
     return f"1 {kind} order" if count == 1 else f"{count} {kind} orders"
+
+
+@require_safe
+def use(request: HttpRequest) -> HttpResponse:
+    """The bars alone, for a page that is open; 204 when they are still those of `v`."""
+    scopes = [shown(one) for one in scope_uses(clock.now())]
+    if request.GET.get("v") == token_of(scopes):
+        return HttpResponse(status=204)
+    return render(request, "risk/use.html", {"scopes": scopes, "token": token_of(scopes)})
 
 
 @require_POST
