@@ -28,8 +28,8 @@ from trading.services.whatif_replay import LimitsByStrategy, Report, replay
 MOST_ALERTS = 20_000
 MOST_DAYS = 90
 USUAL_DAYS = 7
-# What a page or a call may take; a command takes its time.
-PATIENCE_SECONDS = 8.0
+# How long a page or a call may walk through alerts; a command takes its time.
+PATIENCE_SECONDS = 6.0
 _AT_ONCE = threading.BoundedSemaphore(2)
 
 # Limits that need what nobody has kept: the margin and the market's prices of that moment.

@@ -33,12 +33,33 @@ _EVERYONE: int | None = None  # the account itself, beside its strategies
 
 
 @dataclass(slots=True)
+class _Stake:
+    """One scope's part of a position: signed units, what they cost, and the orders of entry.
+
+    `cost` is signed as the units are, `capital` is not; both are for a multiplier of 1.
+    """
+
+    units: int = 0
+    cost: Decimal = _ZERO
+    capital: Decimal = _ZERO
+    orders: set[int | str | None] = field(default_factory=set)
+
+    def add(self, lot: Lot) -> None:
+        rupees = lot.price * lot.quantity
+        self.units += lot.quantity
+        self.cost += rupees
+        self.capital += abs(rupees)
+        self.orders.add(lot.order_id)
+
+
+@dataclass(slots=True)
 class _Held:
     key: InstrumentKey
     product: Product
     instrument: InstrumentFacts = field(default_factory=InstrumentFacts)
     multiplier: Decimal = Decimal(1)
     state: PositionState = field(default_factory=PositionState)
+    stakes: dict[int | None, _Stake] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -90,7 +111,7 @@ class ReplayAccount:
         held.multiplier = lot.multiplier
         side = Side.BUY if lot.quantity > 0 else Side.SELL
         fill = FillRow(side, abs(lot.quantity), lot.price, self._count)
-        held.state = apply(held.state, fill, lot.multiplier)
+        self._apply(held, fill)
 
     # -- what comes in -----------------------------------------------------------------------
 
@@ -197,10 +218,11 @@ class ReplayAccount:
             return StrategyFacts()
         capital, entries = _ZERO, set()
         for one in self._held.values():
-            for lot in self._lots_of(one, scope):
-                capital += abs(lot.quantity) * lot.price * one.multiplier
+            stake = one.stakes.get(scope)
+            if stake is not None:
+                capital += stake.capital * one.multiplier
                 if one.key == key:
-                    entries.add(lot.order_id)
+                    entries |= stake.orders
         return StrategyFacts(
             day=self._day(scope),
             capital=capital,
@@ -261,7 +283,7 @@ class ReplayAccount:
         held = self._held.setdefault(place, _Held(order.key, intent.product))
         held.instrument, held.multiplier = order.instrument, intent.multiplier
         before = held.state.quantity
-        held.state = apply(held.state, fill, held.multiplier)
+        self._apply(held, fill)
         realised = self._close(held, held.state.closed, order.at)
         if held.state.quantity and abs(held.state.quantity) > (
             abs(before) if before * held.state.quantity > 0 else 0
@@ -270,6 +292,13 @@ class ReplayAccount:
                 self._days[scope].trades += 1
         self._forget_when_flat(held)
         return realised
+
+    def _apply(self, held: _Held, fill: FillRow) -> None:
+        held.state = apply(held.state, fill, held.multiplier)
+        held.stakes = {}
+        for lot in held.state.open_lots:
+            for scope in _scopes(self._owner(lot.order_id)):
+                held.stakes.setdefault(scope, _Stake()).add(lot)
 
     def _close(self, held: _Held, pieces: Iterable[Closed], at: datetime) -> Decimal:
         """Book the pieces that one exit has closed, each for the strategy that opened it."""
@@ -298,12 +327,6 @@ class ReplayAccount:
     def _owner(self, number: int | str | None) -> int | None:
         return self._owners.get(number) if isinstance(number, int) else None
 
-    def _lots_of(self, held: _Held, scope: int | None) -> Iterable[Lot]:
-        lots = held.state.open_lots
-        if scope is _EVERYONE:
-            return lots
-        return [lot for lot in lots if self._owner(lot.order_id) == scope]
-
     # -- prices and days ---------------------------------------------------------------------
 
     def _last(self, key: InstrumentKey) -> Decimal | None:
@@ -320,19 +343,15 @@ class ReplayAccount:
                     self._begin_with(held)
 
     def _begin_with(self, held: _Held) -> None:
-        for scope in self._owners_of(held):
+        for scope in held.stakes:
             self._days[scope].began_with += self._worth(held, scope)
 
-    def _owners_of(self, held: _Held) -> set[int | None]:
-        return {_EVERYONE, *(self._owner(lot.order_id) for lot in held.state.open_lots)}
-
     def _worth(self, held: _Held, scope: int | None) -> Decimal:
-        """The open P&L of the scope's lots in one position; nothing while it has no price."""
-        price = self._last(held.key)
-        if price is None:
+        """The open P&L of the scope's part of a position; nothing while it has no price."""
+        price, stake = self._last(held.key), held.stakes.get(scope)
+        if price is None or stake is None:
             return _ZERO
-        lots = self._lots_of(held, scope)
-        return sum(((price - one.price) * one.quantity for one in lots), _ZERO) * held.multiplier
+        return (price * stake.units - stake.cost) * held.multiplier
 
     def _open_pnl(self, scope: int | None) -> Decimal:
         return sum((self._worth(held, scope) for held in self._held.values()), _ZERO)
@@ -355,9 +374,7 @@ class ReplayAccount:
                 continue
             quantity = held.state.quantity
             side = Side.SELL if quantity > 0 else Side.BUY
-            held.state = apply(
-                held.state, FillRow(side, abs(quantity), last[0], None), held.multiplier
-            )
+            self._apply(held, FillRow(side, abs(quantity), last[0]))
             self._close(held, held.state.closed, last[1])
             self._forget_when_flat(held)
 
