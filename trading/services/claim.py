@@ -24,10 +24,9 @@ from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.session import IST
-from trading.domain.values import Mode, Side, Variety
+from trading.domain.values import Side, Variety
 from trading.models import Order, OrderAttempt
 from trading.services import breakers, legs, lifecycle, limiter
-from trading.services.account_rows import stale_book
 from trading.services.attempts import WORKER, tag_for
 from trading.services.contract import problems
 from trading.services.exposure import decide, held_for
@@ -185,9 +184,6 @@ def _consider(
         else:
             _deny(order, decision, now)
         return None
-    if live and (stale := _stale_book(order, account, now)):
-        set_aside(order, stale)
-        return None
     if not limiter.take(account, now):
         return None
     return _take(order, decision, way.variety, worker_id, now)
@@ -252,14 +248,6 @@ def _book_was_read(order: Order, account: BrokerConnection, started_at: datetime
     # Risk judges by the broker's positions: those of an earlier session would be fiction.
     since_login = max((at for at in (started_at, account.logged_in_at) if at), default=begun)
     return state.book_read_at >= begun and state.positions_read_at >= since_login
-
-
-def _stale_book(order: Order, account: BrokerConnection, now: datetime) -> str:
-    """Why an order that nobody looks at may not go: the book is dark. Empty when it is not."""
-    if order.mode != Mode.AUTO:
-        return ""
-    state = AccountState.objects.filter(connection=account).first()
-    return stale_book(account, state, now)
 
 
 def _deny(order: Order, decision: Decision, now: datetime) -> None:

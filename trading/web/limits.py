@@ -9,6 +9,7 @@ from risk.models import RiskSettings
 from risk.settings_values import SETTINGS, SWITCHES, UNITS, text_of
 from trading.services.limit_use import ScopeUse
 
+_UNSET = RiskSettings()
 _NO_LIMIT: tuple[Any, ...] = (None, (), [])
 
 
@@ -59,7 +60,7 @@ def token_of(scopes: Iterable[ShownScope]) -> str:
 def _is_set(scope: ScopeUse, name: str) -> bool:
     value = getattr(scope.limits, name)
     if name in SWITCHES:
-        return value is not None and value != RiskSettings._meta.get_field(name).get_default()
+        return value is not None and value is not getattr(_UNSET, name)
     return name != "clamp_mode" and value not in _NO_LIMIT
 
 
