@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from risk import admin_settings as admin_settings  # it registers its model
 from risk.models import (
     Breaker,
     ProductSchedule,

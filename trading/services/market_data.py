@@ -55,7 +55,7 @@ Prices = dict[InstrumentKey, tuple[Decimal, datetime]]
 MAX_INSTRUMENTS: Final = 500
 REPEAT_AFTER: Final = timedelta(seconds=30)
 FRESH: Final = timedelta(seconds=2)
-PATIENCE_SECONDS: Final = 1.2
+PATIENCE_SECONDS: Final = 2.5
 _PAUSE: Final = timedelta(seconds=10)
 _RATE_PAUSE: Final = timedelta(seconds=3)
 _POLL_SECONDS: Final = 0.025

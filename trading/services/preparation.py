@@ -106,7 +106,7 @@ def prepare(order: Order) -> bool:
     """Have in rows what the limits of a live `order` look at; True when it may be claimed.
 
     False while another thread reads for its account: try again in a moment. Asks nobody when
-    nothing is missing. Takes about a second for a price, three for money. Call it outside any
+    nothing is missing. Takes at most three seconds for a price, and for money. Call it outside any
     transaction; raises no BrokerError.
     """
     missing = _missing(order, clock.now())
