@@ -84,7 +84,7 @@ def test_the_risk_page_shows_bars_and_renews_them_only_when_they_change(client, 
     bought()
     page = client.get(reverse("risk")).content.decode()
     assert '<span class="num">25 %</span>' in page
-    assert "Max quantity per order" in page
+    assert "<dt>Max quantity</dt><dd>100</dd>" in page
     token = page.partition('id="use" data-v="')[2].partition('"')[0]
     url = reverse("risk_use")
     assert client.get(url, {"v": token}).status_code == 204

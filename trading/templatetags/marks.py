@@ -106,6 +106,17 @@ _RULES: dict[str, str] = {
     "pyramiding": "Entries in a position",
     "cool_down": "Pause after a trade",
     "mis_cutoff": "Intraday cut-off",
+    "stale_alert": "Move since the alert",
+    "stale_reference": "Age of the last price",
+    "approval_threshold": "AUTO asks you over",
+    "no_trade_windows": "No entries at",
+    "circuit_breaker": "Refusals that stop AUTO",
+    "circuit_breaker_unknown": "Unknown outcomes that stop AUTO",
+    "circuit_breaker_reducing": "A breaker sets REDUCING",
+    "repeated_execution": "AUTO orders that stop a strategy",
+    "repeated_execution_minutes": "Within",
+    "clock_skew": "Clock off: no AUTO from",
+    "clock_skew_warn": "Clock off: warned from",
 }
 
 

@@ -15,12 +15,13 @@ _NO_LIMIT: tuple[Any, ...] = (None, (), [])
 
 @dataclass(frozen=True, slots=True)
 class ShownScope:
-    """One scope: `uses` are dicts that `use_bar` and `rule_name` read, `others` (setting, text)."""
+    """One scope: `uses` are dicts that `use_bar` and `rule_name` read, `others` have
+    a `text`."""
 
     label: str
     account: str
     uses: list[dict[str, Any]]
-    others: list[tuple[str, str]]
+    others: list[dict[str, str]]
 
 
 def shown(scope: ScopeUse) -> ShownScope:
@@ -39,7 +40,7 @@ def shown(scope: ScopeUse) -> ShownScope:
     ]
     measured = {one.setting for one in scope.uses}
     others = [
-        (name, _text(scope, name))
+        {"setting": name, "code": name, "text": _text(scope, name)}
         for name in SETTINGS
         if name not in measured and _is_set(scope, name)
     ]
