@@ -53,6 +53,27 @@ def limits_for(strategy_id: int | None, strategy_name: str) -> list[Limits]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class ScopeLimits:
+    """The limits in force of one scope; `row` is None while nobody has set any for it."""
+
+    limits: Limits
+    row: RiskSettings | None = None
+
+
+def limits_of_all() -> list[ScopeLimits]:
+    """GLOBAL's limits, which always hold, then those of each strategy that has some, by name."""
+    now = clock.now()
+    rows = RiskSettings.objects.select_related("strategy__connection")
+    found = [
+        ScopeLimits(limits_of(_as_of(row, now), row.strategy.name if row.strategy else ""), row)
+        for row in rows.order_by("scope", "strategy__name")
+    ]
+    if not any(one.limits.scope is RiskScope.GLOBAL for one in found):
+        found.insert(0, ScopeLimits(fresh_limits()))
+    return found
+
+
 def _as_of(row: RiskSettings, now: datetime) -> RiskSettings:
     """The row without a temporary change that has run out, whether it is tidied up yet or not."""
     if row.reverts_at is not None and row.reverts_at <= now:

@@ -18,7 +18,7 @@ from brokers.models import (
 )
 from brokers.prices import last_tick_id, latest_prices
 from brokers.registry import capabilities_of
-from risk.models import RiskSettings, TradingStateChange
+from risk.models import Breaker, RiskSettings, TradingStateChange
 from sigmatrader import clock
 from trading.domain.differences import Difference, PositionKey, differences
 from trading.domain.order import AT_BROKER, WORKING, Status
@@ -88,15 +88,19 @@ def kinds_in_use() -> set[str]:
 
 
 def change_token() -> str:
-    """A text that differs whenever an order, alert, limit, state or price has changed."""
+    """A text that differs whenever an order, alert, limit, state, breaker or price has changed, or
+    a broker has shown its positions again."""
     risk = RiskSettings.objects.aggregate(count=Count("id"), last=Max("id"), sum=Sum("version"))
     alerts = Alert.objects.aggregate(last=Max("id"), repeated=Max("last_duplicate_at"))
+    breakers = Breaker.objects.aggregate(last=Max("id"), closed=Max("closed_at"))
     parts = (
         OrderEvent.objects.aggregate(last=Max("id"))["last"],
         Fill.objects.aggregate(last=Max("id"))["last"],
         alerts["last"],
         _stamp(alerts["repeated"]),
         TradingStateChange.objects.aggregate(last=Max("id"))["last"],
+        breakers["last"],
+        _stamp(breakers["closed"]),
         risk["count"],
         risk["last"],
         risk["sum"],
@@ -104,6 +108,7 @@ def change_token() -> str:
         _stamp(Strategy.objects.aggregate(at=Max("updated_at"))["at"]),
         _stamp(BrokerConnection.objects.aggregate(at=Max("updated_at"))["at"]),
         _stamp(Position.objects.aggregate(at=Max("last_updated"))["at"]),
+        _stamp(AccountState.objects.aggregate(at=Max("positions_read_at"))["at"]),
     )
     return "-".join(str(part or 0) for part in parts)
 

@@ -28,9 +28,25 @@ class LimitUse:
     where: str = ""
 
     @property
+    def percent(self) -> int | None:
+        """How much of the limit is used, in whole percent; None while that is not known."""
+        return None if self.used is None else percent_of(self.used, self.limit)
+
+    @property
     def reached(self) -> bool:
         """Nothing more fits: a use that is not known counts as used up."""
         return self.used is None or self.used >= self.limit
+
+
+def percent_of(used: int | Decimal, limit: int | Decimal) -> int | None:
+    """`used` as whole percent of `limit`, rounded down: 100 is all of it, and of nothing too.
+
+    None where there is no such share: of what is below zero or no number.
+    """
+    share, most = Decimal(used), Decimal(limit)
+    if not (share.is_finite() and most.is_finite()) or share < 0 or most < 0:
+        return None
+    return int(100 * share / most) if most else 100
 
 
 Amount = int | Decimal | None

@@ -118,6 +118,12 @@ const isBusy = (row) => "busy" in row.dataset || row.querySelector(".htmx-reques
 
 function renew(old, row) {
   const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  // What is unfolded shows what it had until it is asked again, which opening it does.
+  for (const open of old.querySelectorAll(":scope > details[open]")) {
+    const fresh = row.querySelector(`#${open.id}`);
+    fresh?.replaceChildren(...open.childNodes);
+    fresh?.setAttribute("open", "");
+  }
   old.replaceWith(row);
   htmx.process(row);
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
@@ -186,15 +192,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// What a person unfolded stays unfolded when its part of the page is renewed.
-let unfolded = [];
+// What a person folded or unfolded stays so when its part of the page is renewed.
+let folds = [];
 
 document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-  if ("keepOpen" in target.dataset) unfolded = [...target.querySelectorAll("details[open]")].map(({ id }) => id);
+  if ("keepOpen" in target.dataset) folds = [...target.querySelectorAll("details[id]")].map(({ id, open }) => [id, open]);
 });
 
 document.addEventListener("htmx:afterSettle", () => {
-  for (const id of unfolded.splice(0)) document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, open] of folds.splice(0)) document.getElementById(id)?.toggleAttribute("open", open);
 });
 
 // A pressed button goes with its old row. The focus stays in the row: in the first field of a form,

@@ -6,8 +6,6 @@ from decimal import Decimal
 import pytest
 
 from brokers.models import BrokerConnection, ConnectionKind
-from risk.engine.denials import Code
-from risk.engine.rules import RULES
 from trading.domain.order import Status
 from trading.templatetags import marks
 
@@ -30,40 +28,6 @@ def test_the_kinds_of_account_are_told_apart_by_their_word(kind):
     badge = marks.account_badge(BrokerConnection(kind=kind))
     assert f">{kind}<" in badge
     assert f"money-{kind.lower()}" in badge
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (100, "100"),
-        ("500000", "5,00,000"),
-        ("1250.5", "1,250.50"),
-        (True, "on"),
-        (False, "off"),
-        ("NSE:INFY", "NSE:INFY"),
-        (None, "None"),
-    ],
-)
-def test_amounts_of_a_check_are_readable(value, text):
-    assert marks.check_amount(value) == text
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.setting}")
-def test_every_rule_has_a_plain_name_of_its_own(rule):
-    names = [marks.rule_name({"setting": one.setting, "code": one.code}) for one in RULES]
-    name = marks.rule_name({"setting": rule.setting, "code": rule.code})
-    assert names.count(name) == 1
-    assert name != marks.spaced(rule.code).capitalize()
-
-
-def test_a_rule_of_another_version_is_named_by_its_code():
-    assert marks.rule_name({"setting": "no_longer", "code": "OLD_RULE"}) == "Old rule"
-
-
-def test_every_code_is_explained_and_an_unknown_one_is_not():
-    for code in Code:
-        assert marks.check_text(code) == code.text
-    assert marks.check_text("NO_SUCH_CODE") == ""
 
 
 def test_a_line_needs_two_values():

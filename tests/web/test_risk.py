@@ -124,8 +124,15 @@ def test_limits_stand_with_their_scope_and_a_link_to_edit(desk):
         scope="STRATEGY", strategy=strategy, symbol_blacklist=["NSE:YESBANK"]
     )
     page = text_of(desk.client.get(reverse("risk")))
-    for text in ("5,00,000.00", "STRATEGY(supertrend)", "never NSE:YESBANK"):
+    for text in (
+        "<dt>Value of one order</dt><dd>₹5,00,000</dd>",
+        "STRATEGY(supertrend)",
+        "<dt>Blocked symbols</dt><dd>NSE:YESBANK</dd>",
+        "<dt>Over a limit</dt><dd>cut to what fits (CLAMP)</dd>",
+        "Off: Quantity of one order",
+    ):
         assert text in page
+    assert "No GLOBAL limits are set." not in page
     assert reverse("admin:risk_risksettings_change", args=[row.pk]) in page
 
 

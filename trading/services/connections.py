@@ -1,5 +1,7 @@
 """Which account an order belongs to."""
 
+from collections.abc import Iterable
+
 from brokers.models import BrokerConnection, ConnectionKind
 from trading.domain.values import ExecutionTarget
 from trading.models import Strategy
@@ -48,3 +50,20 @@ def connection_for(strategy: Strategy | None) -> tuple[BrokerConnection | None, 
         if target is ExecutionTarget.LIVE
         else f"{strategy.name} trades PAPER, but there is no paper account."
     )
+
+
+def accounts_of(strategies: Iterable[Strategy]) -> dict[int, BrokerConnection]:
+    """The account of each strategy that has one, by the strategy's id.
+
+    Strategies that leave the choice to their target share one look for it.
+    """
+    chosen: dict[tuple[int | None, str], BrokerConnection | None] = {}
+    found = {}
+    for strategy in strategies:
+        key = (strategy.connection_id, strategy.execution_target)
+        if key not in chosen:
+            chosen[key] = connection_for(strategy)[0]
+        account = chosen[key]
+        if account is not None:
+            found[strategy.pk] = account
+    return found

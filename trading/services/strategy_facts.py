@@ -1,7 +1,7 @@
 """A strategy as risk sees it: what it has in use on an account, and what it sent lately."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -67,30 +67,40 @@ def strategy_facts(
     """
     if order.strategy_id is None:
         return StrategyFacts()
-    lots = list(lots)
-    working = [one for one in others if one.strategy_id == order.strategy_id]
     own = [lot for lot in lots if lot.strategy_id == order.strategy_id]
-    entries = [one for one in working if not one.reduce_only]
-    return StrategyFacts(
-        day=with_what_is_coming(day or DayFacts(), working),
-        capital=capital_of(order.strategy_id, lots, others, prices),
+    entries = _entries_of(order.strategy_id, others)
+    return replace(
+        standing_of(order.strategy_id, others, own, prices, day=day),
         entries=_entries(order, own, entries),
         last_exit_at=last_exit_at,
     )
 
 
-def capital_of(
-    strategy_id: int, lots: Iterable[Lot], working: Iterable[WorkingRow], prices: Prices
-) -> Decimal | None:
-    """Rupees that the strategy has in use: what its lots cost and its working entries may cost.
+def standing_of(
+    strategy_id: int,
+    others: Sequence[WorkingRow],
+    lots: Iterable[Lot],
+    prices: Prices,
+    *,
+    day: DayFacts | None,
+) -> StrategyFacts:
+    """A strategy on an account, whatever the instrument: its day, and what it has in use."""
+    own = [lot for lot in lots if lot.strategy_id == strategy_id]
+    working = [one for one in others if one.strategy_id == strategy_id]
+    return StrategyFacts(
+        day=with_what_is_coming(day or DayFacts(), working),
+        capital=_capital(own, _entries_of(strategy_id, others), prices),
+    )
 
-    None when one of those has no price.
-    """
-    own = (lot for lot in lots if lot.strategy_id == strategy_id)
-    total = sum((lot.quantity * lot.price * lot.multiplier for lot in own), Decimal(0))
-    for one in working:
-        if one.strategy_id != strategy_id or one.reduce_only:
-            continue
+
+def _entries_of(strategy_id: int, others: Iterable[WorkingRow]) -> list[WorkingRow]:
+    return [one for one in others if one.strategy_id == strategy_id and not one.reduce_only]
+
+
+def _capital(lots: Iterable[Lot], entries: Iterable[WorkingRow], prices: Prices) -> Decimal | None:
+    """What the lots cost and the working entries may cost; None when one has no price."""
+    total = sum((lot.quantity * lot.price * lot.multiplier for lot in lots), Decimal(0))
+    for one in entries:
         rupees = worth(one, prices)
         if rupees is None:
             return None

@@ -35,6 +35,7 @@ urlpatterns = [
     path("alerts/", records.alerts, name="alerts"),
     path("instruments/search/", instruments.suggestions, name="instrument_search"),
     path("orders/<int:order_id>/cost/", queue.cost, name="order_cost"),
+    path("orders/<int:order_id>/checks/", queue.checks, name="order_checks"),
     path("orders/<int:order_id>/preview/", queue.preview, name="order_preview"),
     path("positions/", positions.page, name="positions"),
     path("positions/one/", positions.position, name="position"),

@@ -31,6 +31,13 @@ _RISK_SCHEMA: dict[str, Any] = {
         "requested_qty": {"type": "integer"},
         "final_qty": {"type": "integer"},
         "notes": {"type": "array", "items": _TEXT},
+        "gates": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": dict.fromkeys(("code", "message"), _TEXT),
+            },
+        },
         "checks": {
             "type": "array",
             "items": {

@@ -1,32 +1,22 @@
-"""How much of the limits is used now."""
-
-from typing import Any
+"""What is used of limits."""
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from risk.engine.rules import plain
 from sigmatrader import clock
 from trading.api.base import ApiView
+from trading.api.connections import chosen_connection
 from trading.api.filters import ID_OF_STRATEGY, Filters
 from trading.api.serializers.orders import ErrorSerializer
-from trading.services.limit_use import ScopeUse, scope_uses
+from trading.api.serializers.risk_use import LimitUseSerializer
+from trading.models import Strategy
+from trading.services.limit_use import limit_use
 
-
-class LimitUseSerializer(serializers.Serializer[Any]):
-    """`used` is null while a price or a read is missing. Money is rupees as text."""
-
-    connection_id = serializers.IntegerField()
-    strategy_id = serializers.IntegerField(allow_null=True)
-    scope = serializers.CharField()
-    code = serializers.CharField()
-    setting = serializers.CharField()
-    limit = serializers.CharField()
-    used = serializers.CharField(allow_null=True)
-    unit = serializers.CharField()
-    where = serializers.CharField(help_text="The instrument, underlying or segment it is about.")
+_CONNECTION = OpenApiParameter(
+    "connection", str, description="An account, by name or id. Without it: every one."
+)
 
 
 class RiskUse(ApiView):
@@ -34,35 +24,38 @@ class RiskUse(ApiView):
 
     @extend_schema(
         operation_id="risk_use",
-        parameters=[
-            OpenApiParameter("connection_id", int, description="One account."),
-            ID_OF_STRATEGY,
-        ],
-        responses={200: LimitUseSerializer(many=True), 400: ErrorSerializer},
+        parameters=[_CONNECTION, ID_OF_STRATEGY],
+        responses={
+            200: LimitUseSerializer(many=True),
+            400: ErrorSerializer,
+            404: ErrorSerializer,
+        },
     )
     def get(self, request: Request) -> Response:
-        """What is used of each limit that can be measured without an order."""
+        """What is used now of every limit that can be used up: GLOBAL's on each account that is
+        switched on, each strategy's own on its account. With `strategy_id` that strategy's alone.
+        """
         filters = Filters(request)
-        connection, strategy = filters.id("connection_id"), filters.id("strategy_id")
+        strategy_id = filters.id("strategy_id")
         filters.check()
+        if strategy_id is not None and not Strategy.objects.filter(pk=strategy_id).exists():
+            raise NotFound(f"There is no strategy {strategy_id}.")
+        named = request.query_params.get("connection", "").strip()
+        connection_id = chosen_connection(request).pk if named else None
+        found = limit_use(clock.now(), connection_id=connection_id, strategy_id=strategy_id)
         rows = [
-            row for scope in scope_uses(clock.now(), connection, strategy) for row in _rows(scope)
+            {
+                "connection_id": scope.connection.pk,
+                "scope": scope.limits.scope,
+                "strategy_id": scope.strategy.pk if scope.strategy else None,
+                "code": use.code,
+                "setting": use.setting,
+                "limit": use.limit,
+                "used": use.used,
+                "unit": use.unit,
+                "where": use.where,
+            }
+            for scope in found
+            for use in scope.uses
         ]
-        return Response(LimitUseSerializer(rows, many=True).data)
-
-
-def _rows(scope: ScopeUse) -> list[dict[str, Any]]:
-    return [
-        {
-            "connection_id": scope.connection.pk,
-            "strategy_id": scope.strategy.pk if scope.strategy else None,
-            "scope": scope.limits.scope.value,
-            "code": one.code.value,
-            "setting": one.setting,
-            "limit": plain(one.limit),
-            "used": None if one.used is None else plain(one.used),
-            "unit": one.unit,
-            "where": one.where,
-        }
-        for one in scope.uses
-    ]
+        return Response(self.get_serializer(rows, many=True).data)

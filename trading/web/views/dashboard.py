@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from brokers.models import BrokerConnection, ConnectionKind
+from risk.engine.use import LimitUse
 from risk.models import POSITIVE_LIMITS, RiskSettings
 from sigmatrader import clock
 from trading import analytics, selectors
@@ -21,6 +22,9 @@ from trading.models import Alert, ClosedTrade, Fill, Order, OrderEvent, Strategy
 from trading.selectors import ProfitAndLoss
 from trading.services import calendar
 from trading.services.connections import default_connection
+from trading.services.limit_use import ScopeUse, limit_use, nearly_used
+from trading.templatetags.limits import setting_name, use_limit, use_used
+from trading.web.limits import use_anchor
 from trading.web.views.shared import is_htmx
 
 _SHOWN = 6
@@ -100,11 +104,14 @@ def _books(today: datetime) -> list[Book]:
 
 
 def attention(today: datetime) -> list[Attention]:
-    """Unknown outcomes, today's refusals, orders set aside from AUTO, refused alerts, and what the
-    market calendar lacks."""
+    """Unknown outcomes, limits that are nearly used up, today's refusals, orders set aside from
+    AUTO, refused alerts, and what the market calendar lacks."""
     found = [
         _about(order, order.error_message or "The broker may or may not have this order.")
         for order in Order.objects.filter(status=Status.UNKNOWN).order_by("pk")[:_SHOWN]
+    ]
+    found += [
+        _nearly_used(scope, use) for scope, use in nearly_used(limit_use(clock.now()))[:_SHOWN]
     ]
     refused = Order.objects.filter(status__in=_REFUSED, finished_at__gte=today)
     found += [
@@ -138,6 +145,16 @@ def attention(today: datetime) -> list[Attention]:
 def _about(order: Order, text: str, url: str = "") -> Attention:
     where = url or reverse("order", args=[order.pk])
     return Attention(order.status, order.symbol, text, where, order)
+
+
+def _nearly_used(scope: ScopeUse, use: LimitUse) -> Attention:
+    where = f" ({use.where})" if use.where else ""
+    return Attention(
+        "LIMIT REACHED" if use.reached else "LIMIT",
+        f"{setting_name(use.setting)}: {use.percent} % used",
+        f"{use_used(use)} of {use_limit(use)} in {scope.label}{where}.",
+        f"{reverse('risk')}#{use_anchor(scope)}",
+    )
 
 
 def _where_first_orders_go() -> str:

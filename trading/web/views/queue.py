@@ -174,6 +174,17 @@ def preview(request: HttpRequest, order_id: int) -> HttpResponse:
     return _page(request, {order_id: form}, status=200 if form.is_valid() else 422)
 
 
+@require_safe
+def checks(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Every check of a waiting order as it stands now, for its row."""
+    order = order_or_404(order_id)
+    if not is_htmx(request):
+        return redirect(f"{reverse('order', args=[order_id])}#risk-title")
+    waits = order.status == Status.WAITING
+    found = checks_of(queue.preview(order)) if waits else []
+    return fragment(request, "trading/queue.html#checks", {"order": order, "checks": found})
+
+
 def _wait_a_moment(asked: BrokerQuestion) -> BrokerQuestion:
     """For browsers without JavaScript; most of the server's threads must stay free."""
     if not _waiting.acquire(blocking=False):

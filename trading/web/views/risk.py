@@ -1,32 +1,34 @@
-"""The trading state and the limits in force."""
+"""The trading state, the limits in force and what is used of them."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from risk import policy
-from risk.models import RiskSettings, RiskSettingsChange, SquareOff, TradingStateChange
+from risk.models import SquareOff, TradingStateChange
 from sigmatrader import clock, second_factor
+from trading import selectors
+from trading.domain.session import trading_day
 from trading.domain.values import StateScope, TradingStateName
 from trading.services import alarms, halting, squareoff
 from trading.services.errors import ServiceError
 from trading.services.halting import Confirmation, StateChange
-from trading.services.limit_use import scope_uses
 from trading.web.forms import StateForm, add_service_errors
-from trading.web.limits import shown, token_of
-from trading.web.views.shared import actor, back, told
+from trading.web.limits import changes, closed_breakers, scope_settings, use_sections
+from trading.web.views.shared import actor, back, is_htmx, told
 
 _HISTORY_SHOWN = 50
 _SQUARE_OFFS_SHOWN = 5
-_CHANGES_SHOWN = 20
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """The states with their history, and the limits; a POST changes a state."""
+    """States, limits with their use, and the histories of both; a POST changes a state."""
     form = StateForm(request.POST or None, initial=_initial(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -43,24 +45,45 @@ def page(request: HttpRequest) -> HttpResponse:
             return back(request, "risk")
         except ServiceError as error:
             add_service_errors(form, error.errors)
-    scopes = [shown(one) for one in scope_uses(clock.now())]
-    limits = RiskSettings.objects.select_related("strategy").order_by("scope", "strategy__name")
+    now = clock.now()
+    scopes = scope_settings(now)
     context = {
+        **_use(now),
         "form": form,
         "asks_code": second_factor.has_second_factor(request.user),
         "states": policy.current_states(),
-        "breakers": alarms.current_breakers(clock.now()),
+        "breakers": alarms.current_breakers(now),
         "square_offs": [squareoff.progress(row) for row in _square_offs()],
         "squaring": squareoff.running().exists(),
-        "scopes": scopes,
-        "token": token_of(scopes),
-        "changes": RiskSettingsChange.objects.all()[:_CHANGES_SHOWN],
         "history": TradingStateChange.objects.all()[:_HISTORY_SHOWN],
-        "limits": limits,
-        "global_missing": not any(one.strategy_id is None for one in limits),
+        "scope_settings": scopes,
+        "global_missing": scopes[0].row is None,
+        "changes": changes(),
+        "closed_breakers": closed_breakers(),
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "risk/risk.html", context, status=status)
+
+
+@require_safe
+def use(request: HttpRequest) -> HttpResponse:
+    """The bars alone, for a page that is open; 204 when nothing has changed since `v`."""
+    if not is_htmx(request):
+        return redirect(f"{reverse('risk')}#use")
+    now = clock.now()
+    if request.GET.get("v") == _use_token(now):
+        return HttpResponse(status=204)
+    return render(request, "risk/use.html", _use(now))
+
+
+def _use(now: datetime) -> dict[str, Any]:
+    token = _use_token(now)  # read first: what changes meanwhile is shown next time
+    return {"use_token": token, "use_sections": use_sections(now)}
+
+
+def _use_token(now: datetime) -> str:
+    """Also another at midnight, when a day's uses begin anew."""
+    return f"{selectors.change_token()}-{trading_day(now)}"
 
 
 def _square_offs() -> list[SquareOff]:
@@ -101,15 +124,6 @@ def _said(change: StateChange) -> str:
 def _orders(numbers: list[int], kind: str) -> str:
     count = len(numbers)
     return f"1 {kind} order" if count == 1 else f"{count} {kind} orders"
-
-
-@require_safe
-def use(request: HttpRequest) -> HttpResponse:
-    """The bars alone, for a page that is open; 204 when they are still those of `v`."""
-    scopes = [shown(one) for one in scope_uses(clock.now())]
-    if request.GET.get("v") == token_of(scopes):
-        return HttpResponse(status=204)
-    return render(request, "risk/use.html", {"scopes": scopes, "token": token_of(scopes)})
 
 
 @require_POST
