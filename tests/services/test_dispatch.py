@@ -290,18 +290,18 @@ def test_an_answer_that_nobody_waits_for_any_more_is_adopted(road: Road) -> None
 def test_a_result_that_cannot_be_saved_at_first_is_saved_later(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trading.services import dispatch
+    from trading.services import dispatch, outcomes
 
     order = make_order(Status.QUEUED)
     failures = [OperationalError("database is locked"), OperationalError("disk I/O error")]
-    close = dispatch.close_attempt
+    close = outcomes.close_attempt
 
     def unwilling(*arguments, **named):  # type: ignore[no-untyped-def]
         if failures:
             raise failures.pop()
         close(*arguments, **named)
 
-    monkeypatch.setattr(dispatch, "close_attempt", unwilling)
+    monkeypatch.setattr(outcomes, "close_attempt", unwilling)
     monkeypatch.setattr(dispatch, "_SAVE_RETRY_SECONDS", 0.01)
     done = run_one()
     assert failures == []

@@ -39,7 +39,7 @@ def arm(step: str) -> None:
     from brokers.paper import book
     from brokers.paper.adapter import PaperBroker
     from trading.models import Fill, OrderAttempt
-    from trading.services import dispatch, ledger, updates, worker
+    from trading.services import dispatch, ledger, outcomes, updates, worker
 
     steps: dict[str, Callable[[], None]] = {
         "before the claim": lambda: before(worker, "claim_next"),
@@ -49,7 +49,7 @@ def arm(step: str) -> None:
         "as the call begins": lambda: before(PaperBroker, "place"),
         "in the broker after it took the order, before any fill": lambda: before(book, "complete"),
         "after the broker's answer, before it is read": lambda: after(PaperBroker, "place"),
-        "inside the transaction that saves the answer": lambda: before(dispatch, "close_attempt"),
+        "inside the transaction that saves the answer": lambda: before(outcomes, "close_attempt"),
         "after the answer is saved": lambda: before(updates, "refresh"),
         "inside the transaction that books the fill": lambda: after(ledger, "record"),
         "before the fill's position is saved": lambda: before(Fill.objects, "create"),

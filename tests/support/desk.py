@@ -35,7 +35,7 @@ from trading.domain.values import (
     TradingStateName,
 )
 from trading.models import Instrument, Order, Strategy
-from trading.services import account_reads, dispatch, exit_size, halting, reconcile
+from trading.services import account_reads, exit_size, halting, outcomes, reconcile
 from trading.services.book import Book
 from trading.services.claim import Claim, claim_next
 from trading.services.dispatch import request_of, send
@@ -239,7 +239,7 @@ class Desk:
 
     def settle(self, claim: Claim, placed: Placed) -> None:
         """The answer is saved."""
-        dispatch._sent(claim, placed)
+        outcomes.sent(claim, placed)
 
     def send(self, claim: Claim) -> Order:
         send(claim)

@@ -102,7 +102,7 @@ def _places() -> dict[str, tuple[Callable[..., None], Any, str, Accepts]]:
     from brokers.zerodha.client import KiteClient
     from brokers.zerodha.transport import Road
     from trading.models import Fill, OrderAttempt
-    from trading.services import dispatch, ledger, updates, worker
+    from trading.services import dispatch, ledger, outcomes, updates, worker
 
     return {
         "before the claim": (_before, worker, "claim_next", _always),
@@ -114,7 +114,7 @@ def _places() -> dict[str, tuple[Callable[..., None], Any, str, Accepts]]:
         "after the answer's first byte": (_after, Road, "_send", _to_a_post),
         "after the answer is read": (_after, KiteClient, "place", _always),
         "inside the transaction that saves the answer": (
-            _before, dispatch, "close_attempt", _always
+            _before, outcomes, "close_attempt", _always
         ),
         "after the answer is saved": (_after, dispatch, "_sent", _always),
         "inside the transaction that books the fill": (_after, ledger, "record", _always),

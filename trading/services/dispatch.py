@@ -15,10 +15,8 @@ from django.db import DatabaseError, close_old_connections
 
 from brokers.errors import (
     BrokerError,
-    MarketClosed,
     NotSent,
     OutcomeUnknown,
-    PermissionRefused,
     RateLimited,
     Refused,
     SessionExpired,
@@ -38,7 +36,6 @@ from trading.domain.values import (
     OrderType,
     Product,
     Side,
-    StateScope,
     TradingStateName,
     Validity,
     Variety,
@@ -47,25 +44,21 @@ from trading.models import Order, OrderAttempt
 from trading.services import (
     adoption,
     exit_size,
-    halting,
     legs,
     lifecycle,
-    limiter,
     market_data,
-    triggers,
+    outcomes,
     updates,
 )
-from trading.services.attempts import WORKER, close_attempt, mark_unknown
+from trading.services.attempts import WORKER, close_attempt
 from trading.services.claim import Claim
 from trading.services.errors import Conflict
 from trading.services.exposure import decide
-from trading.services.routing import time_to_live, way_of
 from trading.services.setting_aside import set_aside
 
 logger = logging.getLogger(__name__)
 
 _SAVE_RETRY_SECONDS = 0.2
-_BACKOFF_SECONDS = (1, 2, 4, 8, 15)
 
 
 class LeaseLost(Exception):
@@ -129,7 +122,7 @@ def send(claim: Claim) -> Order:
             broker = broker_for(claim.order.connection)
         except BrokerError as error:
             unavailable = error
-            return _insist(claim, lambda: _return_to_person(claim, unavailable))
+            return _insist(claim, lambda: outcomes.return_to_person(claim, unavailable))
         if not _may_still_go(claim, broker):
             return claim.order
         return _settle(claim, broker, *_call(claim, broker))
@@ -153,7 +146,7 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
         refusal = look_again(claim)
     except (DatabaseError, Busy) as error:
         never_sent = NotSent(f"The database did not answer before the call: {error}")
-        _insist(claim, lambda: _back_off(claim, never_sent))
+        _insist(claim, lambda: outcomes.back_off(claim, never_sent))
         return False
     if refusal is not None:
         _give_back(claim, refusal)
@@ -200,12 +193,12 @@ def _unread(claim: Claim, error: BrokerError) -> None:
     if isinstance(error, SessionExpired):
         end_session(claim.order.connection, error.message)
     if isinstance(error, SessionExpired | Refused):
-        _insist(claim, lambda: _return_to_person(claim, known))
+        _insist(claim, lambda: outcomes.return_to_person(claim, known))
         return
     again = NotSent(f"The broker could not be read before the order: {error.message}")
     if isinstance(error, RateLimited):
         again = RateLimited(again.message)
-    _insist(claim, lambda: _back_off(claim, again))
+    _insist(claim, lambda: outcomes.back_off(claim, again))
 
 
 def _price_of_trigger(claim: Claim, broker: Broker) -> None:
@@ -287,9 +280,9 @@ def _settle(
 
     def write() -> Order:
         if placed is not None:
-            return _sent(claim, placed)
+            return outcomes.sent(claim, placed)
         assert error is not None
-        return _not_sent(claim, error)
+        return outcomes.not_sent(claim, error)
 
     try:
         order = _insist(claim, write)
@@ -331,166 +324,6 @@ def _reload_if_ours(claim: Claim) -> None:
     order.refresh_from_db(fields=["version", "status", "cancel_requested", "finished_at"])
     if attempt.lease_token != claim.attempt.lease_token or order.status != Status.SENDING:
         raise LeaseLost(f"it is {order.status}, settled by another")
-
-
-def _sent(claim: Claim, placed: Placed) -> Order:
-    data: dict[str, object] = {"attempt": claim.attempt.number}
-    if placed.anomaly:
-        data["anomaly"] = placed.anomaly
-    with write_transaction():
-        legs.transition(
-            claim.order,
-            Status.SENT,
-            actor=WORKER,
-            reason="the broker took it",
-            changes={
-                "broker_order_id": placed.order_id or "",
-                "broker_trigger_id": placed.trigger_id or "",
-                "sent_at": clock.now(),
-                "error_message": "",
-            },
-            data=data,
-        )
-        close_attempt(
-            claim.attempt,
-            OrderAttempt.Outcome.SENT,
-            broker_order_id=placed.order_id or placed.trigger_id or "",
-        )
-        if placed.trigger_id:
-            triggers.remember(claim.order)
-        _pass_on_cancel(claim.order)
-    return claim.order
-
-
-def _pass_on_cancel(order: Order) -> None:
-    """A cancel that was asked while the order was on its way is sent now that it has an id."""
-    if order.cancel_requested:
-        legs.transition(
-            order, Status.CANCEL_PENDING, actor=WORKER, reason="cancel asked while sending"
-        )
-
-
-def _not_sent(claim: Claim, error: BrokerError) -> Order:
-    if isinstance(error, SessionExpired):
-        end_session(claim.order.connection, error.message)
-        return _return_to_person(claim, error)
-    if isinstance(error, PermissionRefused):
-        return _stop_the_account(claim, error)
-    if isinstance(error, NotSent):
-        return _back_off(claim, error)
-    if isinstance(error, MarketClosed):
-        return _off_hours(claim, error)
-    if isinstance(error, Refused):
-        return _failed(claim, error)
-    return mark_unknown(claim.order, claim.attempt, error.message)
-
-
-def _stop_the_account(claim: Claim, error: BrokerError) -> Order:
-    """The broker lets nobody trade through this connection: sending more would be a storm."""
-    order = _return_to_person(claim, error)
-    halting.set_state(
-        TradingStateName.HALTED,
-        StateScope.ACCOUNT,
-        f"{order.connection.name} may not place orders: {error.message} Put it right at "
-        "developers.kite.trade (profile, IP whitelist; app permissions), then resume.",
-        WORKER,
-        connection_id=order.connection_id,
-    )
-    return order
-
-
-def _off_hours(claim: Claim, error: BrokerError) -> Order:
-    """The broker refused a regular order because its market is closed: as the strategy wants.
-
-    The refusal was definite and nothing was placed, so the order may go once more, as a second
-    attempt with its own tag, through the claim with its risk, trading state and time to live.
-    """
-    order = claim.order
-    if claim.attempt.variety != Variety.REGULAR:
-        return _failed(claim, error)
-    now = clock.now()
-    way = way_of(order, now, said_closed=True)
-    if way.refusal:
-        return _failed(claim, error)
-    changes: dict[str, object] = {"variety": way.variety, "not_before": way.not_before}
-    reason = f"{error.message} Once more as {way.variety.upper()}."
-    if way.not_before is not None:
-        reason = f"{error.message} It waits for the next session."
-        changes["expires_at"] = way.not_before + time_to_live(order)
-    if way.variety is Variety.GTT:
-        changes |= {"gtt": True, "trigger_price": order.trigger_price or order.price}
-    with write_transaction():
-        legs.transition(
-            order,
-            Status.QUEUED,
-            actor=WORKER,
-            reason=reason,
-            changes=changes,
-            data={"attempt": claim.attempt.number},
-        )
-        close_attempt(claim.attempt, OrderAttempt.Outcome.REFUSED, error.message)
-        if order.cancel_requested:
-            return legs.transition(
-                order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
-            )
-        if way.question:
-            return set_aside(order, f"{error.message} {way.question}")
-    return order
-
-
-def _failed(claim: Claim, error: BrokerError) -> Order:
-    with write_transaction():
-        legs.transition(
-            claim.order,
-            Status.FAILED,
-            actor="broker",
-            reason=error.message,
-            changes={"error_message": error.message},
-            data={"attempt": claim.attempt.number},
-        )
-        close_attempt(claim.attempt, OrderAttempt.Outcome.REFUSED, error.message)
-    return claim.order
-
-
-def _back_off(claim: Claim, error: BrokerError) -> Order:
-    """Provably never sent: back to the queue, to be claimed again a little later."""
-    step = min(claim.attempt.number - 1, len(_BACKOFF_SECONDS) - 1)
-    now = clock.now()
-    with write_transaction():
-        legs.transition(
-            claim.order,
-            Status.QUEUED,
-            actor=WORKER,
-            reason=error.message,
-            changes={"not_before": now + timedelta(seconds=_BACKOFF_SECONDS[step])},
-            data={"attempt": claim.attempt.number},
-        )
-        close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, error.message)
-        if isinstance(error, RateLimited):
-            limiter.exhaust_second(claim.order.connection, now)
-        if claim.order.cancel_requested:
-            legs.transition(
-                claim.order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
-            )
-    return claim.order
-
-
-def _return_to_person(claim: Claim, error: BrokerError) -> Order:
-    """The account can't trade now: SENDING → QUEUED → WAITING, and a person is told why."""
-    with write_transaction():
-        legs.transition(
-            claim.order,
-            Status.QUEUED,
-            actor=WORKER,
-            reason=error.message,
-            data={"attempt": claim.attempt.number},
-        )
-        close_attempt(claim.attempt, OrderAttempt.Outcome.NOT_SENT, error.message)
-        if claim.order.cancel_requested:
-            return legs.transition(
-                claim.order, Status.CANCELLED, actor=WORKER, reason="cancelled before it was sent"
-            )
-        return set_aside(claim.order, error.message)
 
 
 def _give_back(claim: Claim, reason: str) -> None:
