@@ -116,7 +116,7 @@ def _places() -> dict[str, tuple[Callable[..., None], Any, str, Accepts]]:
         "inside the transaction that saves the answer": (
             _before, outcomes, "close_attempt", _always
         ),
-        "after the answer is saved": (_after, dispatch, "_sent", _always),
+        "after the answer is saved": (_after, outcomes, "sent", _always),
         "inside the transaction that books the fill": (_after, ledger, "record", _always),
         "before the fill's position is saved": (_before, Fill.objects, "create", _always),
         "after the fill is booked": (_after, updates, "apply", _always),
