@@ -50,10 +50,16 @@ def use_anchor(scope: ScopeUse) -> str:
 
 
 def use_sections(now: datetime) -> list[UseSection]:
-    """Every scope with a limit that can be used up; of many, the full ones stand open."""
+    """Every scope with a limit that can be used up. Of many, the full ones stand open, and
+    GLOBAL's where the accounts are few."""
     found = [scope for scope in limit_use(now) if scope.uses]
-    few = len(found) <= _UNFOLDED
-    return [UseSection(scope, few or max(map(_fullness, scope.uses)) >= NEARLY) for scope in found]
+    accounts = [scope for scope in found if scope.strategy is None]
+
+    def unfolded(scope: ScopeUse) -> bool:
+        among = accounts if scope.strategy is None else found
+        return len(among) <= _UNFOLDED or max(map(_fullness, scope.uses)) >= NEARLY
+
+    return [UseSection(scope, unfolded(scope)) for scope in found]
 
 
 def _fullness(use: LimitUse) -> int:
