@@ -49,15 +49,18 @@ def test_each_limit_has_its_bar_its_amounts_and_its_place(desk):
     assert "GLOBAL</strong> on paper" in page
 
 
-def test_many_scopes_fold_and_full_ones_stay_open(desk):
-    RiskSettings.objects.create(scope="GLOBAL", max_open_positions=1)
+def test_of_many_scopes_strategies_fold_but_those_that_are_nearly_used_up(desk):
+    RiskSettings.objects.create(scope="GLOBAL", max_open_positions=9)
     quiet = [StrategyFactory(connection=desk.paper) for _ in range(3)]
     for strategy in quiet:
         RiskSettings.objects.create(scope="STRATEGY", strategy=strategy, max_orders_per_day=9)
-    traded(desk.paper, "BUY", 10, "1500")
+    full = StrategyFactory(connection=desk.paper)
+    RiskSettings.objects.create(scope="STRATEGY", strategy=full, max_orders_per_day=1)
+    traded(desk.paper, "BUY", 10, "1500", strategy=full)
     page = risk_page(desk)
-    assert f'id="use-{desk.paper.pk}-global" open>' in page
     assert "REACHED" in page
+    for key in ("global", full.pk):
+        assert f'id="use-{desk.paper.pk}-{key}" open>' in page
     for strategy in quiet:
         assert f'id="use-{desk.paper.pk}-{strategy.pk}">' in page
 
@@ -126,6 +129,22 @@ def test_a_queue_row_shows_every_check_when_it_is_unfolded(desk):
     assert checks.index("Quantity of one order") < checks.index("more checks passed")
     assert checks.index("more checks passed") < checks.index("Instrument listed")
     assert desk.client.get(url).url == f"{reverse('order', args=[order.pk])}#risk-title"
+
+
+def test_a_row_tells_what_a_glance_takes_in_and_the_rest_is_a_press_away(desk):
+    RiskSettings.objects.create(
+        scope="GLOBAL",
+        max_quantity_per_order=8,
+        max_order_value=Decimal(9_000),
+        max_position_value=Decimal(6_000),
+    )
+    order = order_in(Status.WAITING)
+    queue = text_of(desk.client.get(reverse("queue")))
+    assert "Will be cut to 4" in queue
+    assert "and 1 more: see every check." in queue
+    assert "max_position_value=6000" not in queue
+    checks = text_of(desk.client.get(reverse("order_checks", args=[order.pk]), headers=HX))
+    assert "max_position_value=6000" in checks
 
 
 def test_checks_of_an_order_that_has_gone_are_none(desk):

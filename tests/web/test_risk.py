@@ -129,7 +129,7 @@ def test_limits_stand_with_their_scope_and_a_link_to_edit(desk):
         "STRATEGY(supertrend)",
         "<dt>Blocked symbols</dt><dd>NSE:YESBANK</dd>",
         "<dt>Over a limit</dt><dd>cut to what fits (CLAMP)</dd>",
-        "Off: Quantity of one order",
+        "Without a limit: Quantity of one order",
     ):
         assert text in page
     assert "No GLOBAL limits are set." not in page

@@ -23,6 +23,8 @@ _SWITCHED_ON: Mapping[str, tuple[bool, str]] = {
     "self_match": (True, "denied"),
     "circuit_breaker_reducing": (True, "also sets REDUCING"),
 }
+# What says more of another limit, and is none by itself.
+_PARTS = frozenset({"repeated_execution_minutes", "circuit_breaker_reducing", "clock_skew_warn"})
 _OVER_A_LIMIT = {ClampMode.CLAMP: "cut to what fits (CLAMP)", ClampMode.REJECT: "denied (REJECT)"}
 
 
@@ -48,10 +50,16 @@ def use_anchor(scope: ScopeUse) -> str:
 
 
 def use_sections(now: datetime) -> list[UseSection]:
-    """Every scope with a limit that can be used up; of many, the full ones stand open."""
+    """Every scope with a limit that can be used up. Of many, the full ones stand open, and
+    GLOBAL's where the accounts are few."""
     found = [scope for scope in limit_use(now) if scope.uses]
-    few = len(found) <= _UNFOLDED
-    return [UseSection(scope, few or max(map(_fullness, scope.uses)) >= NEARLY) for scope in found]
+    accounts = [scope for scope in found if scope.strategy is None]
+
+    def unfolded(scope: ScopeUse) -> bool:
+        among = accounts if scope.strategy is None else found
+        return len(among) <= _UNFOLDED or max(map(_fullness, scope.uses)) >= NEARLY
+
+    return [UseSection(scope, unfolded(scope)) for scope in found]
 
 
 def _fullness(use: LimitUse) -> int:
@@ -61,7 +69,7 @@ def _fullness(use: LimitUse) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ScopeSettings:
-    """What is set for one scope: names with values, and the names of what is off.
+    """What is set for one scope: names with values, and the names of what it does not limit.
 
     `row` is None while nobody has set GLOBAL limits: then those of a new installation hold.
     """
@@ -87,7 +95,7 @@ def _settings_of(scope: policy.ScopeLimits, now: datetime) -> ScopeSettings:
         label=scope.limits.label,
         row=row,
         settings=[(setting_name(name), text) for name, text in texts.items() if text],
-        off=[setting_name(name) for name, text in texts.items() if not text],
+        off=[setting_name(name) for name, text in texts.items() if not text and name not in _PARTS],
         until=ends if ends is not None and ends > now else None,
     )
 

@@ -17,10 +17,12 @@ from trading.domain.order import ENDED, IN_FLIGHT, Status
 from trading.domain.values import OrderType
 from trading.models import Order
 from trading.services import queue
+from trading.templatetags.limits import Check, percent_of_check
 from trading.templatetags.money import rupees
 from trading.web.forms import EditForm
 
 COST_LOOKS = 12
+_AT_A_GLANCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,16 @@ class Preview:
     tone: str
     title: str
     texts: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """As many texts as a glance takes in."""
+        return self.texts[:_AT_A_GLANCE]
+
+    @property
+    def more(self) -> int:
+        """How many texts are left out of them."""
+        return len(self.texts) - len(self.first)
 
     @property
     def key(self) -> str:
@@ -54,6 +66,12 @@ def checks_of(decision: Decision) -> list[dict[str, Any]]:
     """Every check of `decision` in the form that is kept on orders, for templates."""
     checks: list[dict[str, Any]] = decision.as_json(clock.now())["checks"]
     return checks
+
+
+def uses_key(checks: Iterable[Check]) -> str:
+    """Differs when another share of a limit is used."""
+    shares = " ".join(str(percent_of_check(check)) for check in checks)
+    return hashlib.sha256(shares.encode()).hexdigest()[:12]
 
 
 def sent_until(order: Order) -> datetime | None:

@@ -16,7 +16,7 @@ from trading.services import legs, queue
 from trading.services.errors import Conflict, ServiceError
 from trading.web.book_entries import candidates_of
 from trading.web.forms import OPEN, ModifyForm, OrderFilter, ResolveForm, add_service_errors
-from trading.web.rows import checks_of, preview_of, sent_until
+from trading.web.rows import checks_of, preview_of, sent_until, uses_key
 from trading.web.timeline import timeline_of
 from trading.web.views.shared import actor, number_in, order_link, order_or_404, told
 
@@ -64,12 +64,14 @@ def _context(order: Order, **forms: Any) -> dict[str, Any]:
     modifiable = selectors.can_be_modified(order) and order.modification is None
     decision = queue.preview(order) if waiting else None
     preview = preview_of(decision) if decision else None
+    checks = checks_of(decision) if decision else []
+    verdict_key = f"{preview.key}-{uses_key(checks)}" if preview else ""
     return {
         "order": order,
-        "live_key": f"{order.version}-{preview.key if preview else ''}",
+        "live_key": f"{order.version}-{verdict_key}",
         "timeline": timeline_of(order),
         "preview": preview,
-        "now_checks": checks_of(decision) if decision else [],
+        "now_checks": checks,
         "ended": order.ended,
         "sent_until": sent_until(order),
         "retryable": status in RETRYABLE,
