@@ -327,6 +327,8 @@ def test_what_the_table_marks_with_an_arrow_spares_exits():
         "DUPLICATE_ORDER",
         "MAX_ORDERS_PER_DAY",
         "SELF_MATCH",
+        "PRICE_COLLAR",
+        "MAX_WORKING_ORDERS",
         "PYRAMIDING",
         "COOL_DOWN",
         "MIS_CUTOFF",

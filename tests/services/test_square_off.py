@@ -355,3 +355,20 @@ class TestAtZerodha:
         squaring.step(desk.now)
         order = exits()[0]
         assert (order.order_type, order.side, order.price) == ("LIMIT", "SELL", Decimal(38))
+
+
+def test_shares_sold_out_of_holdings_are_not_bought_back() -> None:
+    account = ensure_paper_account()
+    for product in ("CNC", "MTF"):
+        Position.objects.create(
+            connection=account,
+            exchange="NSE",
+            symbol=f"SOLD{product}",
+            product=product,
+            qty=-10,
+            last_updated=clock.now(),
+        )
+    row = squareoff.begin(
+        StateScope.ACCOUNT, "out", "asha", connection_id=account.pk, then_halt=False
+    )
+    assert squareoff.open_in(row, account) == {}

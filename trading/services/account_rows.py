@@ -340,12 +340,14 @@ def _working(connection: BrokerConnection) -> list[WorkingRow]:
     rows = Order.objects.filter(connection=connection, status__in=AT_BROKER).order_by()
     names = ["pk" if name == "order_id" else name for name in _WORKING_FIELDS]
     found = []
-    for row in rows.values_list(*names, "margin__required"):
+    for *row, asked in rows.values_list(*names, "margin__required", "modification"):
         values = dict(zip((*_WORKING_FIELDS, "margin"), row, strict=True))
         values["side"] = Side(values["side"])
         values["order_type"] = OrderType(values["order_type"])
         values["status"] = Status(values["status"])
         values["mode"] = Mode(values["mode"])
+        # What a change would make of it counts from the moment it is asked.
+        values["qty"] = max(values["qty"], int((asked or {}).get("qty") or 0))
         found.append(WorkingRow(**values))
     return sorted(found, key=lambda one: one.order_id)
 

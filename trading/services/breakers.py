@@ -261,10 +261,12 @@ def _numbers(orders: Iterable[int]) -> str:
 
 def _watch_strategy(strategy: Strategy, limits: list[Limits], now: datetime) -> None:
     rows = open_breakers(strategy_id=strategy.pk).filter(code=Code.REPEATED_EXECUTION)
+    # The rows first: one that opens between the two reads sets the strategy to MANUAL.
+    is_open = rows.exists()
     mode = Strategy.objects.values_list("execution_mode", flat=True).get(pk=strategy.pk)
     if mode != Mode.AUTO:
         return
-    if rows.exists():
+    if is_open:
         _close(rows, "settings", "The strategy was set to AUTO again.")
     for one in limits:
         if reason := _ran(strategy, one, now):

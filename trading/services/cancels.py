@@ -73,7 +73,7 @@ def send_cancels(
 
 def _may_ask(connection: BrokerConnection) -> bool:
     with write_transaction():
-        account = BrokerConnection.objects.select_for_update().get(pk=connection.pk)
+        account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         return limiter.take(account, clock.now(), headroom=limiter.CANCELS)
 
 

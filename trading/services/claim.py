@@ -104,12 +104,15 @@ def claim_next(
         return None
     passed_over = set(busy_accounts)
     while candidates := _candidates(clock.now(), passed_over):
-        settled = 0
+        settled, reading = 0, set[int]()
         for order_id, account_id in candidates:
-            if account_id in passed_over or not _prepared(order_id, started_at):
+            if account_id in passed_over:
+                continue
+            if not _prepared(order_id, started_at):
+                reading.add(account_id)
                 continue
             with write_transaction():
-                account = BrokerConnection.objects.select_for_update().get(pk=account_id)
+                account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=account_id)
                 now = clock.now()
                 order = _lock(order_id, now)
                 if order is None:
@@ -123,8 +126,10 @@ def claim_next(
                 passed_over.add(account_id)  # no room in its rate, or its book was not read yet
             else:
                 settled += 1
-        if not settled:
+        if not settled and not reading:
             return None
+        if not settled:
+            passed_over |= reading  # another thread reads for these; the others go on
     return None
 
 

@@ -61,7 +61,7 @@ class Place:
         cls, connection: BrokerConnection, exchange: str, tradingsymbol: str, product: str
     ) -> "Place":
         """With the account's row locked: two presses at once come one after the other."""
-        account = BrokerConnection.objects.select_for_update().get(pk=connection.pk)
+        account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         check_account(account)
         return cls.of(account, exchange, tradingsymbol, product)
 

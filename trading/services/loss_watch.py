@@ -90,7 +90,7 @@ def _act(one: _Watched, loss: Decimal, now: datetime) -> None:
     state = TradingStateName.HALTED if halts else TradingStateName.REDUCING
     reason = _reason(one, loss, halts=halts)
     with write_transaction():
-        account = BrokerConnection.objects.select_for_update().get(pk=one.account.pk)
+        account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=one.account.pk)
         if not _mark(one, now, halts=halts):
             return
         logger.error("ALARM: %s (%s)", reason, account.name)

@@ -43,7 +43,8 @@ def send(order: Order, broker: Broker) -> None:
     """Ask the broker for the modification that `order` carries. The book is read afterwards."""
     asked = order.modification or {}
     with write_transaction():
-        account = BrokerConnection.objects.select_for_update().get(pk=order.connection_id)
+        accounts = BrokerConnection.objects.select_for_update(no_key=True)
+        account = accounts.get(pk=order.connection_id)
         if not limiter.take(account, clock.now(), headroom=limiter.CHANGES):
             return
     try:

@@ -100,14 +100,15 @@ def running() -> QuerySet[SquareOff]:
     )
 
 
-def finish(row: SquareOff, outcome: str) -> None:
-    """Write what came of it, once."""
+def finish(row: SquareOff, outcome: str) -> bool:
+    """Write what came of it, once; False when it had ended before."""
     done = SquareOff.objects.filter(pk=row.pk, finished_at__isnull=True).update(
         finished_at=clock.now(), outcome=outcome
     )
     if done and outcome != FLAT:
         logger.error("ALARM: square-off of %s: %s", label_of(row), outcome)
     row.refresh_from_db()
+    return bool(done)
 
 
 def stop(
@@ -159,7 +160,7 @@ def open_in(row: SquareOff, account: BrokerConnection) -> dict[Place, int]:
         if units
         and (not row.product or place.product == row.product)
         # Shares sold out of the holdings show as a short position of delivery.
-        and not (place.product is Product.CNC and units < 0)
+        and not (place.product in (Product.CNC, Product.MTF) and units < 0)
     }
 
 

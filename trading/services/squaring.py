@@ -87,16 +87,17 @@ def advance(row: SquareOff, now: datetime) -> None:
     if problems:
         squareoff.finish(row, "Not flat: " + " ".join(problems))
         return
-    squareoff.finish(row, squareoff.FLAT)
-    if row.then_halt:
-        halting.set_state(
-            TradingStateName.HALTED,
-            StateScope(row.scope),
-            f"squared off: {row.reason}" if row.reason else "squared off",
-            row.started_by,
-            connection_id=row.connection_id,
-            strategy_id=row.strategy_id,
-        )
+    with write_transaction():
+        # Both or neither; and not when a person has ended it a moment before.
+        if squareoff.finish(row, squareoff.FLAT) and row.then_halt:
+            halting.set_state(
+                TradingStateName.HALTED,
+                StateScope(row.scope),
+                f"squared off: {row.reason}" if row.reason else "squared off",
+                row.started_by,
+                connection_id=row.connection_id,
+                strategy_id=row.strategy_id,
+            )
 
 
 def _halted(row: SquareOff) -> str:
@@ -117,7 +118,7 @@ def _advance_account(one: _Round) -> None:
         one.busy = one.in_time
         return
     with write_transaction():
-        one.account = BrokerConnection.objects.select_for_update().get(pk=account.pk)
+        one.account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=account.pk)
         places = squareoff.open_in(row, one.account)
         one.busy = unfinished.exists()
         in_the_way = _clear_the_way(one, places)

@@ -84,8 +84,14 @@ RULES: tuple[HardRule | LimitRule, ...] = (
         one_order.symbol_blacklist,
         spares_exits=True,
     ),
-    LimitRule(Code.PRICE_COLLAR, "price_collar", "%", prices.price_collar),
-    LimitRule(Code.PRICE_COLLAR, "price_collar_options", "%", prices.price_collar_options),
+    LimitRule(Code.PRICE_COLLAR, "price_collar", "%", prices.price_collar, spares_exits=True),
+    LimitRule(
+        Code.PRICE_COLLAR,
+        "price_collar_options",
+        "%",
+        prices.price_collar_options,
+        spares_exits=True,
+    ),
     # What is open and working.
     LimitRule(
         Code.MAX_OPEN_POSITIONS,
@@ -126,8 +132,20 @@ RULES: tuple[HardRule | LimitRule, ...] = (
         spares_exits=True,
         cuts=True,
     ),
-    LimitRule(Code.MAX_WORKING_ORDERS, "max_working_orders", "orders", exposure.max_working_orders),
-    LimitRule(Code.MAX_WORKING_ORDERS, "max_working_value", "₹", exposure.max_working_value),
+    LimitRule(
+        Code.MAX_WORKING_ORDERS,
+        "max_working_orders",
+        "orders",
+        exposure.max_working_orders,
+        spares_exits=True,
+    ),
+    LimitRule(
+        Code.MAX_WORKING_ORDERS,
+        "max_working_value",
+        "₹",
+        exposure.max_working_value,
+        spares_exits=True,
+    ),
     LimitRule(
         Code.INSUFFICIENT_MARGIN,
         "insufficient_margin",
