@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 CLOCK_ACTOR = "clock"
 REASON_LENGTH = 1000
+
+_LONGEST = timedelta(days=366)
 
 
 def begin(scope: str, strategy_id: int | None = None) -> RiskSettings:
@@ -214,6 +216,8 @@ def _check_until(until: datetime | None, now: datetime) -> None:
         raise ValidationError({"until": "Say in which time zone, like 2026-01-30T15:30:00+05:30."})
     if until <= now:
         raise ValidationError({"until": "The end of a temporary change must lie in the future."})
+    if until > now + _LONGEST:
+        raise ValidationError({"until": "A temporary change lasts a year at most; leave it empty."})
 
 
 def _locked(row: RiskSettings) -> RiskSettings:

@@ -243,3 +243,10 @@ def test_a_preset_for_nobody_is_400(body, field, api):
     answer = api.post("risk-settings/presets/", body)
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
     assert not RiskSettings.objects.exists()
+
+
+def test_a_change_for_longer_than_a_year_is_refused(api):
+    fields = {"scope": "GLOBAL", "max_order_value": "5", "until": "9999-12-31T23:59:59Z"}
+    answer = api.post("risk-settings/", fields)
+    assert answer.status_code == 400
+    assert "until" in answer.json()["errors"]

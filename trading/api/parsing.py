@@ -44,7 +44,10 @@ def _integer(literal: str) -> int:
 
 
 def _number(literal: str) -> Decimal:
-    number = Decimal(_short(literal))
+    try:
+        number = Decimal(_short(literal))
+    except ArithmeticError:
+        raise ValueError("a number is too large or too small") from None
     if number and abs(number.adjusted()) > _MAX_EXPONENT:
         raise ValueError("a number is too large or too small")
     return number
