@@ -1,6 +1,6 @@
 import json
 import re
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -189,12 +189,13 @@ def test_windows_are_typed_one_a_line(admin_client):
 def test_a_raise_until_an_hour_is_shown_with_what_returns(admin_client):
     row = RiskSettings.objects.create(scope=RiskScope.GLOBAL, max_open_positions=3)
     data = {**FORM, "max_open_positions": "9", "max_quantity_per_order": "", "max_order_value": ""}
-    until = {"until_0": "2099-01-30", "until_1": "15:30"}
+    day = (clock.now() + timedelta(days=30)).date()
+    until = {"until_0": day.isoformat(), "until_1": "15:30"}
     assert admin_client.post(change_page(row), {**data, **until}).status_code == 302
     row.refresh_from_db()
-    assert row.reverts_at == datetime(2099, 1, 30, 10, 0, tzinfo=UTC)
+    assert row.reverts_at == datetime.combine(day, time(10, 0), tzinfo=UTC)
     page = text_of(admin_client.get(change_page(row)))
-    assert "At 30 Jan 2099 15:30 IST comes back:" in page
+    assert f"At {day.day} {day:%b %Y} 15:30 IST comes back:" in page
     assert "max open positions: 3" in page
     late = admin_client.post(change_page(row), {**data, "until_0": "2020-01-30", "until_1": "1:00"})
     assert "must lie in the future" in text_of(late)

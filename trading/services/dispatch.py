@@ -139,9 +139,11 @@ def _may_still_go(claim: Claim, broker: Broker) -> bool:
         return False
     try:
         _price_of_trigger(claim, broker)
-        if broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET:
+        on_paper = broker.capabilities.simulated and claim.order.order_type == OrderType.MARKET
+        if on_paper:
             market_data.price_for_paper(claim.order)
-        if claim.order.retry_of_id is not None or claim.order.reduce_only or claim.order.gtt:
+        order = claim.order
+        if order.retry_of_id is not None or order.reduce_only or order.gtt or on_paper:
             _renew_lease(claim)
         refusal = look_again(claim)
     except (DatabaseError, Busy) as error:

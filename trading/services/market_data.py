@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from django.conf import settings
 from django.db import connections
 
 from brokers.accounts import session_of
@@ -102,13 +103,14 @@ def refresh(now: datetime) -> int:
 def price_for_paper(order: Order) -> Decimal | None:
     """A live price of the order's instrument, recorded just before a paper order meets it.
 
-    Takes at most PATIENCE_SECONDS, nothing while the source is silent; None when there is none.
+    Takes at most PATIENCE_SECONDS and a third of the order's lease, nothing while the source is
+    silent; None when there is none.
     """
     key = order.instrument
     source = price_source() if key.exchange in _EXCHANGES else None
     if source is None:
         return None
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + min(PATIENCE_SECONDS, settings.ST.lease_seconds / 3)
     while (price := _fresh(key)) is None:
         now = clock.now()
         left = deadline - time.monotonic()
