@@ -5,6 +5,7 @@ from django.urls import path
 from trading.web.views import (
     dashboard,
     desk,
+    help,
     instruments,
     orders,
     positions,
@@ -47,6 +48,9 @@ urlpatterns = [
     path("risk/what-if/", what_if.page, name="what_if"),
     path("risk/use/", risk.use, name="risk_use"),
     path("risk/halt/", risk.halt, name="halt"),
+    path("help/", help.index, name="help"),
+    path("help/img/<str:name>", help.picture, name="help_picture"),
+    path("help/<path:slug>/", help.page, name="help_page"),
     path("settings/", settings.page, name="settings"),
     path("settings/secret/", settings.show_secret, name="show_secret"),
     path("settings/secret/rotate/", settings.rotate_secret, name="rotate_secret"),
