@@ -33,13 +33,9 @@ CONTENTS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("tradingview", "TradingView", "from nothing to the first alert"),
             Entry("webhook", "Webhook", "the message, every answer, every code and its fix"),
-            Entry(
-                "zerodha", "Zerodha", "the app at Kite, static IP, the daily login, closed markets"
-            ),
+            Entry("zerodha", "Zerodha", "the app at Kite, static IP, the daily login"),
             Entry("order-lifecycle", "An order's life", "statuses, and how an order is sent once"),
-            Entry(
-                "risk-controls", "Risk controls", "every rule and gate, halting, breakers, limits"
-            ),
+            Entry("risk-controls", "Risk controls", "every rule, gate, limit and breaker"),
             Entry("what-if", "What-if", "your alerts replayed through other limits"),
             Entry("analytics", "Analytics", "how each figure is made, charges included"),
             Entry("notifications", "Notifications", "channels, quiet hours, deciding by a link"),
