@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_COMMENT = re.compile(r"^<!--.*?-->$", re.MULTILINE)
 _SNIPPET = 240
 
 
@@ -124,7 +125,8 @@ def page(slug: str) -> HelpPage:
     """A page made into HTML. Raises KeyError for a slug that is none."""
     if slug not in slugs():
         raise KeyError(slug)
-    tokens = _parser().parse((folder() / f"{slug}.md").read_text())
+    text = _COMMENT.sub("", (folder() / f"{slug}.md").read_text())
+    tokens = _parser().parse(text)
     anchors = _name_headings(tokens)
     codes = _name_codes(tokens)
     _mend_links(tokens, slug)
@@ -255,9 +257,23 @@ def _mended(target: str, slug: str) -> str:
 
 
 def _frame_tables(tokens: Sequence[Token]) -> None:
-    for token in tokens:
+    """Tables in the manner of the desk: each cell names its column, for cards on a phone."""
+    names: list[str] = []
+    column = 0
+    for place, token in enumerate(tokens):
         if token.type == "table_open":
-            token.attrSet("class", "table table-tight")
+            token.attrSet("class", "table cards table-tight")
+            names = []
+        elif token.type == "th_open":
+            token.attrSet("scope", "col")
+            names.append(_plain(tokens[place + 1]))
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "td_open":
+            token.attrSet("data-label", names[column])
+            if column == 0:
+                token.attrSet("class", "card-title")
+            column += 1
 
 
 def _sections(tokens: Sequence[Token], anchors: dict[int, str]) -> Iterator[Section]:
