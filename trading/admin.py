@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from rest_framework.authtoken.models import TokenProxy
 
 from risk import settings_service
+from sigmatrader.admin_labels import list_form, name_parts
 from sigmatrader.db import write_transaction
 from trading import (  # noqa: F401 – they register their models
     admin_books,
@@ -102,6 +103,9 @@ class StrategyAdmin(admin.ModelAdmin):
         ("Record", {"fields": ("created_at", "updated_at")}),
     )
 
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm]:
+        return list_form(super().get_changelist_form(request, **kwargs))
+
     def delete_model(self, request: HttpRequest, obj: Strategy) -> None:
         """Its limits go first, so that their history says so."""
         with write_transaction():
@@ -126,6 +130,11 @@ class WebhookSecretAdmin(admin.ModelAdmin):
     list_display = ("label", "opens", "valid_until", "created_at")
     list_select_related = ("strategy",)
     fields = ("label", "strategy", "valid_until", "created_at")
+
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> forms.Field | None:
+        field = super().formfield_for_dbfield(*args, **kwargs)
+        name_parts(field)
+        return field
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: WebhookSecret | None = None
