@@ -212,6 +212,28 @@ def test_after_some_tries_a_person_is_told_and_may_still_exit(road: Road):
     assert state() is TradingStateName.REDUCING  # a halt would hold the person's exit too
 
 
+def test_a_round_of_many_pieces_that_is_refused_is_one_try(road: Road):
+    RiskSettings.objects.update(max_quantity_per_order=1)
+    traded(paper(), "BUY", 7, "1500")
+    road.before += [Refused("try later")] * 7
+    row = ask()
+    turn(12)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([0], "Flat.")
+    assert [one.status for one in exits()] == ["FAILED"] * 7 + ["EXECUTED"] * 7
+
+
+def test_a_round_of_which_something_filled_is_no_lost_try(road: Road):
+    RiskSettings.objects.update(max_quantity_per_order=1)
+    traded(paper(), "BUY", 7, "1500")
+    for left in range(7, 0, -1):
+        road.before += [lambda: None, *[Refused("not so many")] * (left - 1)]
+    row = ask()
+    turn(40)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([0], "Flat.")
+
+
 def test_a_halt_while_it_runs_stops_it():
     traded(paper(), "BUY", 10, "1500")
     row = ask()
