@@ -169,6 +169,17 @@ def test_a_large_position_goes_in_pieces_that_the_exchange_takes():
     assert quantities() == [0]
 
 
+@pytest.mark.parametrize("clamp_mode", ["CLAMP", "REJECT"])
+def test_what_is_worth_more_than_one_order_may_be_goes_lot_by_lot(clamp_mode):
+    RiskSettings.objects.update(max_order_value=Decimal(1000), clamp_mode=clamp_mode)
+    traded(paper(), "BUY", 3, "1500")
+    price("1500")
+    row = ask()
+    turn(3)
+    row.refresh_from_db()
+    assert ([one.qty for one in exits()], row.outcome) == ([1, 1, 1], "Flat.")
+
+
 def test_one_account_or_one_product_is_squared_off_alone():
     traded(paper(), "BUY", 10, "1500")
     traded(paper(), "BUY", 5, "1500", product="NRML")
