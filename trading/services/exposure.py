@@ -14,6 +14,7 @@ from typing import TypeVar
 from brokers.accounts import session_of
 from brokers.models import BrokerConnection, PriceTick
 from risk import policy
+from risk.engine.denials import Code, Verdict
 from risk.engine.evaluate import Decision, evaluate
 from risk.engine.limits import Limits
 from risk.engine.snapshot import (
@@ -130,6 +131,13 @@ def decide(
     """What risk says of `order` now."""
     reads = _Reads([(order, connection)], clock.now())
     return reads.decide(order, connection, session_ok, session_error)
+
+
+def adds_exposure(order: Order) -> bool:
+    """What REDUCING stops, by risk's own rule on what is held at this moment."""
+    decision = decide(order, order.connection, session_ok=True)
+    denied = {check.code for check in decision.checks if check.verdict is Verdict.DENY}
+    return Code.REDUCING_ONLY in denied
 
 
 def decide_all(orders: Iterable[Order]) -> dict[int, Decision]:
