@@ -5,6 +5,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models import ProtectedError
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -12,7 +13,7 @@ from rest_framework.serializers import BaseSerializer
 from risk import policy, settings_service
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
-from trading.api.base import ApiView, store
+from trading.api.base import ApiView, MayWrite, store
 from trading.api.filters import IDEMPOTENCY_KEY
 from trading.api.serializers.orders import ErrorSerializer
 from trading.api.serializers.records import (
@@ -49,6 +50,8 @@ class RowsView(ApiView):
 
 
 class StrategyList(RowsView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = {"POST": ("trading.add_strategy",)}
     queryset = Strategy.objects.select_related("connection").order_by("name")
     serializer_class = StrategySerializer
 
@@ -68,6 +71,12 @@ class StrategyList(RowsView):
 
 
 class StrategyDetail(RowsView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = {
+        "PUT": ("trading.change_strategy",),
+        "PATCH": ("trading.change_strategy",),
+        "DELETE": ("trading.delete_strategy",),
+    }
     queryset = Strategy.objects.select_related("connection")
     serializer_class = StrategySerializer
 
