@@ -8,10 +8,12 @@ from django.contrib.auth.models import Permission
 from risk.models import RiskSettings
 from tests.api.conftest import api_of
 from tests.factories import StrategyFactory
+from tests.support.authenticator import enrol
 from trading.api.base import MayManageAccounts, MayWrite
 from trading.api.urls import urlpatterns
 from trading.domain.values import RiskScope
 from trading.models import Strategy
+from trading.services import halting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -119,3 +121,29 @@ def test_every_call_that_writes_is_open_on_purpose_or_asks_for_a_right():
         rights = {one.lower() for one in getattr(view, "rights", {})}
         by_rights = MayWrite in view.permission_classes and writes <= rights
         assert not writes or by_rights or MayManageAccounts in view.permission_classes, name
+
+
+RESUME = {"state": "ACTIVE", "reason": "looked into it"}
+
+
+def test_resuming_takes_the_right_to_change_the_trading_state(ravis, ravi):
+    ravis.post("trading-state/", {"state": "HALTED"})
+    refused = ravis.post("trading-state/", RESUME)
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert "risk.change_tradingstate" in refused.json()["message"]
+    allow(ravi, "risk.change_tradingstate")
+    assert ravis.post("trading-state/", RESUME).status_code == 200
+
+
+def test_who_has_no_second_factor_resumes_nothing_where_others_have_one(api, client, user):
+    halted = api.post("trading-state/", {"state": "HALTED"})
+    app = enrol(user)
+    stranger = get_user_model().objects.create_superuser("eve", password="a-long-password")
+    eves = api_of(client, stranger)
+    for code in ("", app.code()):
+        refused = eves.post("trading-state/", RESUME | {"code": code})
+        assert (refused.status_code, refused.json()["errors"]) == (
+            400, {"code": [halting.NO_SECOND_FACTOR]},
+        )  # fmt: skip
+    assert halted.status_code == 200
+    assert api.post("trading-state/", RESUME | {"code": app.code()}).status_code == 200

@@ -35,9 +35,7 @@ from trading.api.serializers.risk_settings import (
 from trading.api.views.settings import REFUSED, RowsView
 from trading.domain.values import RiskScope
 
-_ADD, _CHANGE, _DELETE = (
-    f"risk.{word}_risksettings" for word in ("add", "change", "delete")
-)
+_ADD, _CHANGE, _DELETE = (f"risk.{word}_risksettings" for word in ("add", "change", "delete"))
 # As in the admin, what may make rows and change them takes both rights, also to look only.
 _MANY = {"POST": (_ADD, _CHANGE)}
 _CAPITAL = OpenApiParameter("capital", str, description="₹ that are traded with.")
