@@ -23,7 +23,7 @@ from trading.api.serializers.records import (
 )
 from trading.api.serializers.strategies import StrategySerializer
 from trading.models import Strategy
-from trading.services import alarms, halting
+from trading.services import alarms, halting, stopped_strategies
 from trading.services.errors import Conflict
 from trading.services.halting import Confirmation
 
@@ -88,15 +88,25 @@ class StrategyDetail(RowsView):
         return Response(self.get_serializer(self.find(self.get_queryset(), pk)).data)
 
     @extend_schema(
-        operation_id="strategies_replace", responses={200: StrategySerializer, **REFUSED}
+        operation_id="strategies_replace",
+        responses={200: StrategySerializer, **REFUSED, 409: ErrorSerializer},
     )
     def put(self, request: Request, pk: str) -> Response:
-        """Change a strategy; fields that are not given keep their values."""
+        """Change a strategy; fields that are not given keep their values.
+
+        409 for a new name, or AUTO, of a strategy that is stopped: resume it first.
+        """
         return self.change(pk)
 
-    @extend_schema(operation_id="strategies_change", responses={200: StrategySerializer, **REFUSED})
+    @extend_schema(
+        operation_id="strategies_change",
+        responses={200: StrategySerializer, **REFUSED, 409: ErrorSerializer},
+    )
     def patch(self, request: Request, pk: str) -> Response:
-        """Change a strategy; fields that are not given keep their values."""
+        """Change a strategy; fields that are not given keep their values.
+
+        409 for a new name, or AUTO, of a strategy that is stopped: resume it first.
+        """
         return self.change(pk)
 
     @extend_schema(
@@ -104,10 +114,11 @@ class StrategyDetail(RowsView):
         responses={204: None, 404: ErrorSerializer, 409: ErrorSerializer},
     )
     def delete(self, request: Request, pk: str) -> Response:
-        """Delete a strategy that never had an order; archive any other."""
+        """Delete a strategy that never had an order and is not stopped; archive any other."""
         strategy = self.find(self.get_queryset(), pk)
         try:
             with write_transaction():
+                stopped_strategies.check_deletion(strategy)
                 reason = f"The strategy {strategy.name} was deleted."
                 settings_service.delete_settings_of(strategy.pk, actor=self.actor, reason=reason)
                 strategy.delete()
