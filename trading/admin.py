@@ -34,16 +34,30 @@ from trading.models import (
     WebhookSecret,
     WorkerHeartbeat,
 )
-from trading.services import webhook_secrets
+from trading.services import stopped_strategies, webhook_secrets
 from trading.templatetags.money import ist, pnl, price, qty
 
 # A list of REST tokens in clear helps nobody but a thief: manage.py drf_create_token makes them.
 admin.site.unregister(TokenProxy)
 
 
-class StrategyForm(forms.ModelForm):
+class StrategyRowForm(forms.ModelForm):
+    """A strategy of the list, or the part of its page that a stopped one is held by."""
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
+        if stored := Strategy.objects.filter(pk=self.instance.pk).first():
+            errors = stopped_strategies.why_not_changed(
+                stored, name=given.get("name"), mode=given.get("execution_mode")
+            )
+            for name, texts in errors.items():
+                self.add_error(name, texts)
+        return given
+
+
+class StrategyForm(StrategyRowForm):
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
         off_hours, product = given.get("off_hours"), given.get("default_product")
         if off_hours and product and (wrong := misfit(OffHours(off_hours), Product(product))):
             self.add_error("off_hours", wrong)
@@ -104,7 +118,17 @@ class StrategyAdmin(admin.ModelAdmin):
     )
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm]:
-        return list_form(super().get_changelist_form(request, **kwargs))
+        with_own = {"form": StrategyRowForm, **kwargs}
+        return list_form(super().get_changelist_form(request, **with_own))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With the strategies that are stopped among what must not be deleted."""
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        stopped = [text for one in objs if (text := stopped_strategies.why_not_deleted(one))]
+        if stopped:
+            # Its state and its breakers lack a right of their own, which hides the way out.
+            return shown, counts, set(), [*protected, *stopped]
+        return shown, counts, lacking, protected
 
     def delete_model(self, request: HttpRequest, obj: Strategy) -> None:
         """Its limits go first, so that their history says so."""
