@@ -264,9 +264,19 @@ def _mentions(text: str) -> Q:
 # -- alerts --------------------------------------------------------------------------------------
 
 
-def search_alerts(outcome: str = "", text: str = "") -> QuerySet[Alert]:
-    """Alerts with their orders, newest first."""
+def search_alerts(
+    *,
+    outcome: str = "",
+    strategy_id: int | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    text: str = "",
+) -> QuerySet[Alert]:
+    """Alerts with their orders that meet every condition given. Days are IST, both included."""
     rows = Alert.objects.select_related("strategy").prefetch_related("orders")
+    rows = between_days(rows, "received_at", first_day, last_day)
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
     if outcome:
         rows = rows.filter(outcome=outcome)
     if text:

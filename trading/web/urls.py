@@ -3,6 +3,7 @@
 from django.urls import path
 
 from trading.web.views import (
+    alerts,
     dashboard,
     desk,
     instruments,
@@ -34,7 +35,8 @@ urlpatterns = [
     path("orders/<int:order_id>/retry/", orders.retry, name="order_retry"),
     path("orders/<int:order_id>/resolve/", orders.resolve, name="order_resolve"),
     path("orders/<int:order_id>/modify/", orders.modify, name="order_modify"),
-    path("alerts/", records.alerts, name="alerts"),
+    path("alerts/", alerts.page, name="alerts"),
+    path("alerts/<int:alert_id>/", alerts.detail, name="alert"),
     path("instruments/search/", instruments.suggestions, name="instrument_search"),
     path("orders/<int:order_id>/cost/", queue.cost, name="order_cost"),
     path("orders/<int:order_id>/checks/", queue.checks, name="order_checks"),
