@@ -3,10 +3,12 @@
 from django.urls import path
 
 from trading.web.views import (
+    alerts,
     dashboard,
     desk,
     help,
     instruments,
+    order_list,
     orders,
     positions,
     queue,
@@ -22,7 +24,8 @@ urlpatterns = [
     path("desk/", desk.desk, name="desk"),
     path("queue/", queue.page, name="queue"),
     path("queue/rows/", queue.rows, name="queue_rows"),
-    path("orders/", orders.listing, name="orders"),
+    path("orders/", order_list.page, name="orders"),
+    path("orders/csv/", order_list.download, name="orders_csv"),
     path("orders/<int:order_id>/", orders.detail, name="order"),
     path("orders/<int:order_id>/live/", orders.live, name="order_live"),
     path("orders/<int:order_id>/row/", queue.row, name="order_row"),
@@ -33,7 +36,8 @@ urlpatterns = [
     path("orders/<int:order_id>/retry/", orders.retry, name="order_retry"),
     path("orders/<int:order_id>/resolve/", orders.resolve, name="order_resolve"),
     path("orders/<int:order_id>/modify/", orders.modify, name="order_modify"),
-    path("alerts/", records.alerts, name="alerts"),
+    path("alerts/", alerts.page, name="alerts"),
+    path("alerts/<int:alert_id>/", alerts.detail, name="alert"),
     path("instruments/search/", instruments.suggestions, name="instrument_search"),
     path("orders/<int:order_id>/cost/", queue.cost, name="order_cost"),
     path("orders/<int:order_id>/checks/", queue.checks, name="order_checks"),
