@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from brokers.models import ConnectionKind
 from risk.engine.denials import Verdict
 from risk.engine.evaluate import Decision
 from trading import selectors
@@ -93,7 +94,7 @@ class Summary:
     @property
     def live(self) -> int:
         """How many of them move real money."""
-        return sum(line.order.connection.kind == "LIVE" for line in self.going)
+        return sum(line.order.connection.kind == ConnectionKind.LIVE for line in self.going)
 
     @property
     def cut(self) -> int:
