@@ -142,6 +142,19 @@ def waiting_orders() -> QuerySet[Order]:
     return _with_links(Order.objects.filter(status=Status.WAITING)).order_by("created_at", "pk")
 
 
+def orders_by_age(ids: Iterable[int]) -> QuerySet[Order]:
+    """These orders, oldest first."""
+    return _with_links(Order.objects.filter(pk__in=list(ids))).order_by("created_at", "pk")
+
+
+def in_queue(rows: QuerySet[Order], text: str) -> QuerySet[Order]:
+    """Those of `rows` whose symbol, strategy or account holds `text`; all when it is empty."""
+    if not text:
+        return rows
+    strategy = Q(strategy__name__icontains=text) | Q(alert__strategy_name__icontains=text)
+    return rows.filter(_names(text) | strategy | Q(connection__name__icontains=text))
+
+
 def orders_on_the_way() -> QuerySet[Order]:
     """QUEUED, or at the broker with an end still to come; oldest first."""
     return _with_links(Order.objects.filter(status__in=ON_THE_WAY)).order_by("created_at", "pk")

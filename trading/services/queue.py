@@ -135,7 +135,7 @@ def _not_of_two(order: Order, errors: Mapping[str, str]) -> None:
         )
 
 
-def _executable(order: Order) -> None:
+def check_complete(order: Order) -> None:
     """Raise NotExecutable for what the order itself, or its account, lacks."""
     errors = shape_errors(order)
     if order.qty <= 0 or order.needs_quantity:
@@ -163,7 +163,9 @@ def _executable(order: Order) -> None:
         )
 
 
-def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
+def execute(
+    order: Order, *, actor: str, version: int | None = None, reason: str = "executed"
+) -> Order:
     """WAITING → QUEUED: the worker sends it. Raises Conflict or NotExecutable.
 
     A temporary stop (a gate such as HALTED) leaves the order WAITING.
@@ -178,7 +180,7 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
         expire(order)
         raise Conflict("This order waited too long and has expired.", code="expired")
     _name_instrument(order, actor)
-    _executable(order)
+    check_complete(order)
     decision = preview(order)
     if decision.gates:
         raise NotExecutable(
@@ -188,7 +190,7 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
         order,
         Status.QUEUED,
         actor=actor,
-        reason="executed",
+        reason=reason,
         changes={
             "queued_at": now,
             "set_aside_reason": "",

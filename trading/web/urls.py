@@ -16,6 +16,7 @@ from trading.web.views import (
     risk,
     second_factor,
     settings,
+    together,
     what_if,
 )
 
@@ -24,6 +25,10 @@ urlpatterns = [
     path("desk/", desk.desk, name="desk"),
     path("queue/", queue.page, name="queue"),
     path("queue/rows/", queue.rows, name="queue_rows"),
+    path("queue/together/", together.summary, name="together"),
+    path("queue/together/execute/", together.execute, name="together_execute"),
+    path("queue/together/cancel/", together.cancel, name="together_cancel"),
+    path("queue/together/restore/", together.restore, name="together_restore"),
     path("orders/", order_list.page, name="orders"),
     path("orders/csv/", order_list.download, name="orders_csv"),
     path("orders/<int:order_id>/", orders.detail, name="order"),
