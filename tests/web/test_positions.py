@@ -23,7 +23,7 @@ from tests.support.positions import able_account
 from tests.web.conftest import HOSTILE, HX
 from trading.domain.order import Status
 from trading.models import Order, Position
-from trading.services import halting
+from trading.services import halting, limiter
 from trading.web.books import books
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
@@ -230,9 +230,10 @@ def test_an_exit_that_is_on_its_way_can_be_cancelled_from_there(desk):
     assert reverse("order_cancel", args=[order.pk]) in page
 
 
-def test_what_risk_would_cut_is_said_in_the_consequence(desk):
+@pytest.mark.parametrize("clamp_mode", ["CLAMP", "REJECT"])
+def test_what_risk_would_cut_is_said_in_the_consequence(desk, clamp_mode):
     ours(desk.paper)
-    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15)
+    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15, clamp_mode=clamp_mode)
     page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
     assert "Exit 15 at market" in page
     assert 'That leaves <span class="num">25</span>' in page
@@ -240,7 +241,9 @@ def test_what_risk_would_cut_is_said_in_the_consequence(desk):
 
 def test_an_exit_that_risk_would_deny_is_not_offered(desk):
     ours(desk.paper)
-    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15, clamp_mode="REJECT")
+    desk.paper.orders_per_day = 1
+    desk.paper.save()
+    assert limiter.take(desk.paper, clock.now())
     page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
     assert "Will be denied" in page
     assert "at market</button>" not in page
