@@ -11,13 +11,17 @@ register = template.Library()
 @register.simple_tag
 def guide(slug: str, text: str, anchor: str = "") -> SafeString | str:
     """A link to the page `slug` of the help, at `anchor`; nothing where there is no help."""
+    address = guide_address(slug, anchor)
+    return format_html('<a class="guide" href="{}">{}</a>', address, text) if address else ""
+
+
+def guide_address(slug: str, anchor: str = "") -> str:
+    """The address of the help's page `slug`; empty where there is no help."""
     try:
         address = reverse("help_page", args=[slug])
     except NoReverseMatch:
         return ""
-    return format_html(
-        '<a class="guide" href="{}{}">{}</a>', address, f"#{anchor}" if anchor else "", text
-    )
+    return f"{address}#{anchor}" if anchor else address
 
 
 _IGNORED = {
