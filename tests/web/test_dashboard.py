@@ -216,14 +216,15 @@ def test_positions_that_differ_from_the_brokers_are_named(desk):
 
 def test_the_way_of_an_alert_is_timed_step_by_step(desk):
     now = clock.now()
-    for number in range(1, 21):
-        alert = make_alert(received_at=now)
-        order = make_order(alert=alert, mode="AUTO", status=Status.QUEUED)
-        Order.objects.filter(pk=order.pk).update(
-            created_at=now + timedelta(milliseconds=number),
-            queued_at=now + timedelta(milliseconds=number),
-            sent_at=now + timedelta(milliseconds=11 * number),
-        )
+    clock.use(lambda: now)
+    try:
+        for number in range(1, 21):
+            alert = make_alert(received_at=now - timedelta(milliseconds=number))
+            order = make_order(alert=alert, mode="AUTO", status=Status.QUEUED)
+            sent_at = now + timedelta(milliseconds=10 * number)
+            Order.objects.filter(pk=order.pk).update(queued_at=now, sent_at=sent_at)
+    finally:
+        clock.use(None)
     found = {stage.name: stage for stage in stages(now - timedelta(seconds=1))}
     assert found["Alert to answer"].median == timedelta(milliseconds=10)
     assert found["Press to broker"].median == timedelta(milliseconds=100)

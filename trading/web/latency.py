@@ -24,9 +24,9 @@ class Stage:
 def stages(since: datetime) -> list[Stage]:
     """The steps of the last 500 orders since that moment; those that nothing took are left out."""
     rows = list(
-        Order.objects.filter(created_at__gte=since)
+        Order.objects.filter(created_at__gte=since, events__sequence=1)
         .order_by("-created_at")
-        .values_list("alert__received_at", "created_at", "queued_at", "sent_at", "mode")[:_MOST]
+        .values_list("alert__received_at", "events__at", "queued_at", "sent_at", "mode")[:_MOST]
     )
     found = (
         _stage("Alert to answer", [(received, stored) for received, stored, *_ in rows]),
