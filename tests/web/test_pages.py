@@ -87,7 +87,7 @@ def test_an_order_that_is_not_there_gives_404(desk, name, number):
 
 def test_positions_show_their_side_sign_and_profit(full_desk):
     page = text_of(full_desk.client.get(reverse("positions")))
-    for text in ("SHORT", "−1,25,000", "+₹12,56,250.00", 'class="num strong gain"'):
+    for text in ("SHORT", "−1,25,000", "+₹12,56,250.00", 'class="num strong card-status gain"'):
         assert text in page
 
 
