@@ -92,7 +92,7 @@ def _with_a_broker() -> list[Step]:
             "Register your static IP at Zerodha",
             "It takes orders only from addresses listed under developers.kite.trade → profile → IP "
             "Whitelist. Done when the first live order is taken.",
-            guide_address("zerodha", "static-ip") or accounts,
+            guide_address("zerodha", "static-ip"),
             "Which address",
         ),
         Step(
