@@ -1,5 +1,6 @@
 """Positions, holdings and funds on the page; closing and protecting from it."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -18,8 +19,9 @@ from brokers.models import (
 )
 from risk.models import RiskSettings
 from sigmatrader import clock
-from tests.factories import make_order
+from tests.factories import BrokerConnectionFactory, make_order
 from tests.support.positions import able_account
+from tests.support.trades import traded
 from tests.web.conftest import HOSTILE, HX
 from trading.domain.order import Status
 from trading.models import Order, Position
@@ -370,3 +372,38 @@ def test_a_paper_position_takes_no_gtt(desk):
         reverse("position_protect"), place(desk.paper, product="CNC", stop_trigger="1480")
     )
     assert "can't hold a stop and a target" in said(answer)
+
+
+# -- the whole page -------------------------------------------------------------------------------
+
+
+def test_positions_in_which_nothing_changed_are_not_sent_again(desk):
+    page = desk.client.get(reverse("positions")).content.decode()
+    token = re.search(r'id="positions-live"[^>]* data-v="([^"]+)"', page).group(1)
+    assert desk.client.get(reverse("positions"), {"v": token}, headers=HX).status_code == 204
+    traded(desk.paper, "BUY", 10, "1500")
+    renewed = desk.client.get(reverse("positions"), {"v": token}, headers=HX)
+    assert renewed.status_code == 200
+    assert "NSE:INFY" in renewed.content.decode()
+
+
+def test_positions_are_sent_again_when_the_broker_was_read(desk):
+    account = BrokerConnectionFactory()
+    state = AccountState.objects.create(connection=account, holdings_read_at=clock.now())
+    page = desk.client.get(reverse("positions")).content.decode()
+    token = re.search(r'id="positions-live"[^>]* data-v="([^"]+)"', page).group(1)
+    state.holdings_read_at = clock.now()
+    state.save()
+    assert desk.client.get(reverse("positions"), {"v": token}, headers=HX).status_code == 200
+
+
+def test_real_money_and_play_money_have_totals_of_their_own(desk):
+    traded(desk.paper, "BUY", 10, "1500")
+    traded(desk.paper, "SELL", 4, "1510")
+    for name in ("one", "two"):
+        traded(BrokerConnectionFactory(name=name), "BUY", 1, "1500")
+    totals = desk.client.get(reverse("positions")).context["totals"]
+    assert [total.kind for total in totals] == ["LIVE", "PAPER"]
+    live, paper = totals
+    assert (live.accounts, live.positions, live.realised) == (2, 2, 0)
+    assert (paper.accounts, paper.positions, paper.realised) == (1, 1, 40)
