@@ -18,7 +18,11 @@ from trading.domain.performance import Group
 from trading.models import Alert, Order
 from trading.services import day_totals
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("charge_rates"),
+]
 
 D = Decimal
 MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=clock.IST)
@@ -131,7 +135,7 @@ def test_trades_without_a_strategy_have_a_name_of_their_own() -> None:
     assert [(one.key, one.label) for one in report(Filter()).by_strategy] == [("", "No strategy")]
 
 
-def test_an_empty_report_says_nothing_and_breaks_nothing(db) -> None:
+def test_an_empty_report_says_nothing_and_breaks_nothing() -> None:
     found = report(Filter())
     assert (found.summary.trades, found.equity, found.exposure, found.kinds) == (0, [], [], [])
     assert (found.slippage, found.latency, found.rebuild) == (None, {}, None)
