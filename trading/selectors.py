@@ -1,13 +1,13 @@
 """Read queries for pages and API. Nothing here changes anything."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Count, Max, Model, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Model, Q, QuerySet, Sum
 
 from brokers.accounts import session_of
 from brokers.models import (
@@ -38,6 +38,7 @@ from trading.models import (
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
+_FEW = 2000  # rows that are sorted in no time
 _CLOCKS_APART = timedelta(seconds=2)  # the broker's, which tells whole seconds, and ours
 ON_THE_WAY = (Status.QUEUED, *sorted(AT_BROKER))
 
@@ -113,6 +114,18 @@ def change_token() -> str:
     return "-".join(str(part or 0) for part in parts)
 
 
+def orders_token() -> str:
+    """A text that differs whenever an order, a fill or an alert has come or changed."""
+    alerts = Alert.objects.aggregate(last=Max("id"), repeated=Max("last_duplicate_at"))
+    parts = (
+        OrderEvent.objects.aggregate(last=Max("id"))["last"],
+        Fill.objects.aggregate(last=Max("id"))["last"],
+        alerts["last"],
+        _stamp(alerts["repeated"]),
+    )
+    return "-".join(str(part or 0) for part in parts)
+
+
 def _stamp(moment: datetime | None) -> str:
     return f"{moment.timestamp():.6f}" if moment else "0"
 
@@ -127,6 +140,19 @@ def _with_links(orders: QuerySet[Order]) -> QuerySet[Order]:
 def waiting_orders() -> QuerySet[Order]:
     """The queue: every WAITING order, oldest first."""
     return _with_links(Order.objects.filter(status=Status.WAITING)).order_by("created_at", "pk")
+
+
+def orders_by_age(ids: Iterable[int]) -> QuerySet[Order]:
+    """These orders, oldest first."""
+    return _with_links(Order.objects.filter(pk__in=list(ids))).order_by("created_at", "pk")
+
+
+def in_queue(rows: QuerySet[Order], text: str) -> QuerySet[Order]:
+    """Those of `rows` whose symbol, strategy or account holds `text`; all when it is empty."""
+    if not text:
+        return rows
+    strategy = Q(strategy__name__icontains=text) | Q(alert__strategy_name__icontains=text)
+    return rows.filter(_names(text) | strategy | Q(connection__name__icontains=text))
 
 
 def orders_on_the_way() -> QuerySet[Order]:
@@ -197,10 +223,10 @@ def search_orders(
     `symbol`: a part of the alert's symbol or of the contract traded. `kind`: of the account.
     `external`: placed outside SigmaTrader, or not.
     """
-    exact = {"strategy_id": strategy_id, "side": side, "mode": mode, "connection__kind": kind}
-    rows = Order.objects.filter(
-        **{name: value for name, value in exact.items() if value not in (None, "")}
-    )
+    exact = {"side": side, "mode": mode, "connection__kind": kind}
+    rows = Order.objects.filter(**{name: value for name, value in exact.items() if value})
+    if strategy_id is not None:
+        rows = _of_strategy(rows, strategy_id)
     if wanted := list(statuses):
         rows = rows.filter(status__in=wanted)
     if external is not None:
@@ -212,6 +238,16 @@ def search_orders(
     if text:
         rows = rows.filter(_mentions(text))
     return _with_links(rows)
+
+
+def _of_strategy(rows: QuerySet[Order], strategy_id: int) -> QuerySet[Order]:
+    """The strategy's orders, quickly newest first, be they few or a million."""
+    own = Q(strategy_id=strategy_id)
+    if Order.objects.filter(own)[:_FEW].count() < _FEW:
+        return rows.filter(own)
+    # The sum hides the strategy's index: SQLite would read all of its orders to sort them, where
+    # the index by time shows the newest at once.
+    return rows.alias(of=F("strategy_id") + 0).filter(of=strategy_id)
 
 
 def _names(text: str) -> Q:
@@ -241,9 +277,19 @@ def _mentions(text: str) -> Q:
 # -- alerts --------------------------------------------------------------------------------------
 
 
-def search_alerts(outcome: str = "", text: str = "") -> QuerySet[Alert]:
-    """Alerts with their orders, newest first."""
+def search_alerts(
+    *,
+    outcome: str = "",
+    strategy_id: int | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    text: str = "",
+) -> QuerySet[Alert]:
+    """Alerts with their orders that meet every condition given. Days are IST, both included."""
     rows = Alert.objects.select_related("strategy").prefetch_related("orders")
+    rows = between_days(rows, "received_at", first_day, last_day)
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
     if outcome:
         rows = rows.filter(outcome=outcome)
     if text:
@@ -365,7 +411,7 @@ def page_of(
     up = newer_than is not None and older_than is None
     place = _place(rows, moment, newer_than if up else older_than)
     if place is not None:
-        rows = rows.filter(_beyond(moment, *place, up=up))
+        rows = rows.filter(beyond(moment, *place, up=up))
     elif up:
         up = False
     order = (moment, "pk") if up else (f"-{moment}", "-pk")
@@ -382,6 +428,20 @@ def page_of(
     )
 
 
+def walk(rows: QuerySet[Row], moment: str, *, size: int = 1000) -> Iterator[Row]:
+    """All rows, newest first in the order of (`moment`, id), in many short reads.
+
+    However slowly they are taken, no transaction stays open in between.
+    """
+    rows = rows.order_by(f"-{moment}", "-pk")
+    found = list(rows[:size])
+    while found:
+        yield from found
+        last = found[-1]
+        older = beyond(moment, getattr(last, moment), last.pk, up=False)
+        found = list(rows.filter(older)[:size]) if len(found) == size else []
+
+
 def _place(rows: QuerySet[Any], moment: str, row_id: int | None) -> tuple[datetime, int] | None:
     if row_id is None:
         return None
@@ -391,7 +451,8 @@ def _place(rows: QuerySet[Any], moment: str, row_id: int | None) -> tuple[dateti
     return place
 
 
-def _beyond(moment: str, at: datetime, row_id: int, *, up: bool) -> Q:
+def beyond(moment: str, at: datetime, row_id: int, *, up: bool) -> Q:
+    """Rows that come after that place in the order of (`moment`, id); `up`: before it."""
     near, far = ("gte", "gt") if up else ("lte", "lt")
     return Q(**{f"{moment}__{near}": at}) & (
         Q(**{f"{moment}__{far}": at}) | Q(**{f"pk__{far}": row_id})

@@ -26,6 +26,7 @@ from trading.web.login_forms import CodeField
 from trading.web.widgets import SymbolInput
 
 OPEN = "OPEN"
+REFUSED = "REFUSED"
 MONEY_CHOICES = [
     ("", "Every account"),
     *((kind.value.lower(), kind.label) for kind in ConnectionKind),
@@ -254,7 +255,7 @@ class StateForm(forms.Form):
         }
 
 
-class _FilterForm(forms.Form):
+class FilterForm(forms.Form):
     """Filters come from the address: what makes no sense is shown there and not applied."""
 
     no_strategy = "Every strategy"
@@ -301,9 +302,14 @@ def _day(label: str) -> forms.DateField:
     )
 
 
-class OrderFilter(_FilterForm):
+class OrderFilter(FilterForm):
     status = forms.ChoiceField(
-        choices=[("", "Every status"), (OPEN, "Not ended"), *_any(Status, "")[1:]]
+        choices=[
+            ("", "Every status"),
+            (OPEN, "Not ended"),
+            (REFUSED, "Failed or refused"),
+            *_any(Status, "")[1:],
+        ]
     )
     strategy = forms.ChoiceField()
     symbol = forms.CharField(max_length=128, widget=SymbolInput)
@@ -330,21 +336,24 @@ class OrderFilter(_FilterForm):
         return {"external": True, "ours": False}.get(self.value("origin") or "")
 
 
-class AlertFilter(_FilterForm):
+class AlertFilter(FilterForm):
+    q = forms.CharField(label="Search", max_length=128)
     outcome = forms.ChoiceField(
         choices=[("", "Every outcome"), *((word, word) for word in Alert.Outcome.values)]
     )
-    q = forms.CharField(label="Search", max_length=128)
+    strategy = forms.ChoiceField()
+    from_day = _day("From")
+    to_day = _day("To")
 
 
-class TradeFilter(_FilterForm):
+class TradeFilter(FilterForm):
     strategy = forms.ChoiceField()
     money = forms.ChoiceField(label="Account", choices=MONEY_CHOICES)
     from_day = _day("From")
     to_day = _day("To")
 
 
-class MessageForm(_FilterForm):
+class MessageForm(FilterForm):
     """What the message for TradingView is made for."""
 
     no_strategy = "None yet"
