@@ -1,4 +1,4 @@
-"""What the closed trades add up to."""
+"""The closed trades themselves, and sums that are read straight from them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -6,23 +6,28 @@ from decimal import Decimal
 
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
+from trading.analytics.filters import Filter, named
 from trading.models import ClosedTrade, Order
-from trading.selectors import between_days
+from trading.selectors import Page, between_days, page_of
 
 
 def search_trades(
     *,
     strategy_id: int | None = None,
     kind: str = "",
+    symbol: str = "",
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> QuerySet[ClosedTrade]:
-    """Closed trades, newest first. Days are IST, both included. `kind`: of the account."""
+    """Closed trades, newest first. Days are IST, both included. `kind`: of the account. `symbol`:
+    NSE:INFY, or INFY on any exchange."""
     rows = ClosedTrade.objects.select_related("strategy", "connection")
     if strategy_id is not None:
         rows = rows.filter(strategy_id=strategy_id)
     if kind:
         rows = rows.filter(connection__kind=kind)
+    if symbol:
+        rows = rows.filter(**named(symbol))
     return between_days(rows, "closed_at", first_day, last_day)
 
 
@@ -120,3 +125,17 @@ def dispatch_latency(since: datetime, limit: int = 500) -> Latency | None:
         return None
     last = len(spans) - 1
     return Latency(len(spans), spans[last // 2], spans[round(last * 0.95)])
+
+
+def trades_page(
+    asked: Filter, *, older_than: int | None = None, newer_than: int | None = None
+) -> Page[ClosedTrade]:
+    """Closed trades that meet `asked`, newest first, beside the trade with that id."""
+    rows = search_trades(
+        strategy_id=asked.strategy_id,
+        kind=asked.kind,
+        symbol=asked.symbol,
+        first_day=asked.first_day,
+        last_day=asked.last_day,
+    )
+    return page_of(rows, "closed_at", older_than=older_than, newer_than=newer_than)

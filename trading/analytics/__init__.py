@@ -1,0 +1,31 @@
+"""What the closed trades add up to, for pages and API."""
+
+from trading.analytics.filters import Filter
+from trading.analytics.rebuild import Rebuild, request_rebuild
+from trading.analytics.report import Report, report
+from trading.analytics.trades import (
+    Latency,
+    TradeSummary,
+    dispatch_latency,
+    kinds_of,
+    running_total,
+    search_trades,
+    summary_of,
+    trades_page,
+)
+
+__all__ = [
+    "Filter",
+    "Latency",
+    "Rebuild",
+    "Report",
+    "TradeSummary",
+    "dispatch_latency",
+    "kinds_of",
+    "report",
+    "request_rebuild",
+    "running_total",
+    "search_trades",
+    "summary_of",
+    "trades_page",
+]
