@@ -59,11 +59,13 @@ class Stretch:
     tip: str
 
 
-def columns(words: Words, bars: Sequence[Bar]) -> SafeString:
-    """Rupees as columns: profits up from zero, losses down."""
+def columns(words: Words, bars: Sequence[Bar], tone: str = "") -> SafeString:
+    """Rupees as columns: profits up from zero, losses down. `tone` is for what is neither."""
     scale = scale_of(bar.value for bar in bars)
     step = _step(bars)
-    drawn = _columns(bars, scale, _tone, min(step * _COLUMN_SHARE, _WIDEST_COLUMN))
+    drawn = _columns(
+        bars, scale, lambda value: tone or _tone(value), min(step * _COLUMN_SHARE, _WIDEST_COLUMN)
+    )
     names = [(step * (place + _HALF), bar.label) for place, bar in enumerate(bars)]
     return _plot(words, _grid(scale, short_rupees), drawn, _labels(names))
 
@@ -162,7 +164,8 @@ def _plot(
     words: Words, grid: SafeString, drawn: SafeString, labels: SafeString, *, extra: str = ""
 ) -> SafeString:
     return format_html(
-        '<svg class="plot{}" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>{}{}{}</svg>',
+        '<svg class="plot{}" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>'
+        "{}{}{}</svg>",
         extra,
         words.title,
         words.title,
