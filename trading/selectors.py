@@ -1,7 +1,7 @@
 """Read queries for pages and API. Nothing here changes anything."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -380,6 +380,20 @@ def page_of(
         older=found[-1].pk if found and has_older else None,
         newer=found[0].pk if found and has_newer else None,
     )
+
+
+def walk(rows: QuerySet[Row], moment: str, *, size: int = 1000) -> Iterator[Row]:
+    """All rows, newest first in the order of (`moment`, id), in many short reads.
+
+    However slowly they are taken, no transaction stays open in between.
+    """
+    rows = rows.order_by(f"-{moment}", "-pk")
+    found = list(rows[:size])
+    while found:
+        yield from found
+        last = found[-1]
+        beyond = _beyond(moment, getattr(last, moment), last.pk, up=False)
+        found = list(rows.filter(beyond)[:size]) if len(found) == size else []
 
 
 def _place(rows: QuerySet[Any], moment: str, row_id: int | None) -> tuple[datetime, int] | None:
