@@ -75,6 +75,20 @@ class AnalyticsFilter(TradeFilter):
         """Whether anything but the kind of account is asked for."""
         return any(self.value(name) for name in self.field_order)
 
+    @property
+    def words(self) -> str:
+        """What is asked for in a line, for paper."""
+        first, last = self.value("from_day"), self.value("to_day")
+        strategies = dict(self.fields["strategy"].choices)  # type: ignore[attr-defined]
+        return " · ".join(
+            (
+                self.kind,
+                strategies[self.value("strategy") or ""],
+                self.value("symbol") or "Every symbol",
+                f"{_written(first, 'the first trade')} to {_written(last, 'now')}",
+            )
+        )
+
     def period_choices(self) -> list[Choice]:
         """The quick choices; the one whose days are those asked for is current."""
         days = (self.value("from_day"), self.value("to_day"))
@@ -106,3 +120,7 @@ class AnalyticsFilter(TradeFilter):
 
 def _days(period: Period) -> tuple[date | None, date | None]:
     return period.first, period.last
+
+
+def _written(day: date | None, without: str) -> str:
+    return f"{day.day} {day:%b %Y}" if day else without

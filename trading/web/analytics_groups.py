@@ -11,7 +11,7 @@ from trading.web.svg_charts import Bar, Words, columns, rows
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WORKDAYS = 5
-_MOST_ROWS, _MOST_LINES = 12, 40
+_MOST_ROWS, _MOST_LINES = 10, 30
 _NOTHING = Decimal(0)
 
 
@@ -93,7 +93,7 @@ def _table(word: str, groups: Sequence[Group]) -> Table:
     best, between, worst = _ends(groups, _MOST_LINES)
     note = f"{qty(len(between))} between these are left out. " if between else ""
     return Table(
-        (word.capitalize(), "Trades", "Won", "Gross", "Charges", "Net"),
+        (word.capitalize(), "Trades", "Win rate", "Gross", "Charges", "Net"),
         [
             (
                 group.label,

@@ -12,6 +12,7 @@ from trading.web.svg_scale import short_rupees
 _SECOND = 1000
 _NO_SLIPPAGE = "Nothing to show: no order that was filled here had a price in its alert."
 _NO_LATENCY = "Nothing to show: no order of these was sent by SigmaTrader."
+_ADVERSE = " Above zero: worse than the alert's price."
 
 
 def spread_figures(report: Report) -> list[Figure]:
@@ -20,7 +21,7 @@ def spread_figures(report: Report) -> list[Figure]:
     if not report.summary.trades and not any(found):
         return []
     figures = [
-        _figure("slippage", "Slippage", report.slippage, _NO_SLIPPAGE, _ADVERSE),
+        _figure("slippage", "Slippage in bps", report.slippage, _NO_SLIPPAGE, _ADVERSE),
     ]
     if report.slippage_rupees is not None:
         figures.append(
@@ -33,9 +34,6 @@ def spread_figures(report: Report) -> list[Figure]:
     return figures
 
 
-_ADVERSE = " Above zero: worse than the alert's price."
-
-
 def _figure(
     key: str, title: str, spread: Distribution | None, without: str, more: str = ""
 ) -> Figure:
@@ -43,7 +41,8 @@ def _figure(
         return Figure(key, title, without, "", Table((), ()))
     unit = spread.unit
     lead = (
-        f"Half of {qty(spread.count)} at {value_text(spread.median, unit)} or less, 95 in 100 at "
+        f"Half of {qty(spread.count)} order{'' if spread.count == 1 else 's'} at "
+        f"{value_text(spread.median, unit)} or less, 95 in 100 at "
         f"{value_text(spread.p95, unit)} or less.{more}"
     )
     bars = [

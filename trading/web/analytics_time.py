@@ -66,21 +66,25 @@ class Part:
 
 
 def time_figures(report: Report) -> list[Figure]:
-    """Empty without a day that had trades."""
-    found = []
-    if report.equity:
-        days = [point.day for point in report.equity]
-        time = _parts(report, days)
-        found += [_equity(report, time), _by_part(time)]
-    if report.exposure:
-        found.append(_exposure(_parts(report, [day for day, _ in report.exposure])))
-    return found
+    """The equity curve and P&L by day; empty without a day that had trades."""
+    if not report.equity:
+        return []
+    time = _parts(report, [point.day for point in report.equity])
+    return [_equity(report, time), _by_part(time)]
 
 
-def _parts(report: Report, days: Sequence[date]) -> list[Part]:
+def exposure_figures(report: Report) -> list[Figure]:
+    """The highest value of open positions; empty when that is not known of any day."""
+    if not report.exposure:
+        return []
+    days = [day for day, _ in report.exposure]
+    return [_exposure(_parts(report, days, narrow=True))]
+
+
+def _parts(report: Report, days: Sequence[date], *, narrow: bool = False) -> list[Part]:
     """The time from the first of `days` to the last, divided, without gaps."""
     first, last = min(days), max(days)
-    unit = unit_for(first, last)
+    unit = unit_for(first, last, narrow=narrow)
     found = {start: Part(start, unit) for start in parts(first, last, unit, set(days))}
     for point in report.equity:
         if first <= point.day <= last:
@@ -112,14 +116,14 @@ def _equity(report: Report, time: Sequence[Part]) -> Figure:
         f"{pnl(total)} net after {trades_text(report.summary.trades)}"
         f"{_deepest(report.summary.max_drawdown)}"
     )
-    span = f"from {full_name(first, Unit.DAY)} to {full_name(last, Unit.DAY)}"
+    span = f"From {full_name(first, Unit.DAY)} to {full_name(last, Unit.DAY)}"
     picture = curve(
-        Words("Equity curve: running net P&L, drawdown shaded", f"{lead} {span}."),
+        Words("Equity curve: running net P&L, drawdown shaded", f"{span}: {lead}"),
         [start, *points],
         _stretches(time, place),
         [(place(max(part.start, first)), part.label) for part in time],
     )
-    return Figure("equity", "Equity curve", lead, picture, _equity_table(time), wide=True)
+    return Figure("equity", "Equity curve", lead, picture, _equity_table(time))
 
 
 def _deepest(drawdown: Decimal) -> str:
@@ -202,7 +206,7 @@ def _by_part(time: Sequence[Part]) -> Figure:
             for part in traded
         ],
     )
-    return Figure("days", f"Net P&L by {unit}", lead, picture, table, wide=True)
+    return Figure("days", f"Net P&L by {unit}", lead, picture, table)
 
 
 def _exposure(time: Sequence[Part]) -> Figure:

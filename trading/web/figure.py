@@ -19,14 +19,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`wide`: over the whole width of the page. Without a picture `lead` says why."""
+    """Without a picture `lead` says why."""
 
     key: str
     title: str
     lead: str
     picture: SafeString | str
     table: Table
-    wide: bool = False
 
 
 def trades_text(count: int) -> str:

@@ -43,9 +43,9 @@ class Unit(StrEnum):
     YEAR = "year"
 
 
-def unit_for(first: date, last: date) -> Unit:
-    """What divides that time into as many parts as a picture can show."""
-    length = last - first
+def unit_for(first: date, last: date, *, narrow: bool = False) -> Unit:
+    """What divides that time into as many parts as a picture can show; `narrow`: a third of it."""
+    length = (last - first) * (3 if narrow else 1)
     if length <= _LONGEST_BY_DAY:
         return Unit.DAY
     if length <= _LONGEST_BY_WEEK:

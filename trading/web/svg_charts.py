@@ -14,14 +14,16 @@ from django.utils.safestring import SafeString
 from trading.templatetags.money import qty
 from trading.web.svg_scale import Scale, scale_of, short_rupees
 
-_MOST_LABELS = 8
-_HALF = Decimal("0.5")
+_MOST_LABELS, _MOST_LETTERS = 10, 32
+_HALF, _HUNDREDTH = Decimal("0.5"), Decimal("0.01")
 _COLUMN_SHARE, _WIDEST_COLUMN = Decimal("0.72"), Decimal(9)
 _BUCKET_SHARE = Decimal("0.94")
 _EDGE = 6
 _ROW, _ROW_BAR, _ROW_TEXT = 42, 22, 14
 _LONGEST_NAME = 24
 _UNITS = 1000
+
+Point = tuple[Decimal, Decimal]  # a place from 0 to 1 and an amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +137,17 @@ def curve(
 
     `marks` are places from 0 to 1 with the text below them.
     """
-    highest = [point.total + point.below for point in points]
-    scale = scale_of([*highest, *(point.total for point in points)])
-    line = [_at(point.place, point.total, scale) for point in points]
-    peaks = [_at(point.place, top, scale) for point, top in zip(points, highest, strict=True)]
+    peaks = _corners([(point.place, point.total + point.below) for point in points])
+    line = [(point.place, point.total) for point in points]
+    scale = scale_of(value for _, value in (*peaks, *line))
     drawn = format_html(
-        '<svg class="plot-inner" width="100%" height="100%" viewBox="0 0 {0} {0}" '
-        'preserveAspectRatio="none"><path class="plot-below" d="M{1}L{2}Z"/>'
-        '<path class="plot-curve" d="M{3}"/></svg>',
-        _UNITS,
-        "L".join(peaks),
-        "L".join(reversed(line)),
-        "L".join(line),
-    )
-    hits = format_html_join(
-        "",
-        '<rect class="plot-hit" x="{}" width="{}" height="100%"><title>{}</title></rect>',
-        (
-            (_percent(one.start * 100), _percent((one.end - one.start) * 100), one.tip)
-            for one in stretches
-        ),
+        '<path class="plot-below" d="{}Z"/><path class="plot-curve" d="{}"/>',
+        _path([*peaks, *reversed(line)], scale),
+        _path(line, scale),
     )
     labels = _labels([(place * 100, text) for place, text in marks])
-    return _plot(words, _grid(scale, short_rupees), drawn + hits, labels, extra=" plot-tall")
+    inner = _inner(drawn, stretches)
+    return _plot(words, _grid(scale, short_rupees), inner, labels, extra=" plot-tall")
 
 
 def _plot(
@@ -194,30 +184,50 @@ def _columns(
     tone: Callable[[Decimal], str],
     width: Decimal,
 ) -> SafeString:
-    """A column for each bar that has a value; the whole height answers to the pointer."""
+    """A column for each bar that has a value, `width` percent wide; of one tone all in one path.
+
+    The whole height answers to the pointer.
+    """
     step = _step(bars)
     zero = scale.down(Decimal(0))
-    parts = []
+    paths: dict[str, list[str]] = {}
     for place, bar in enumerate(bars):
         if bar.value:
-            at = scale.down(bar.value)
-            parts.append(
-                (
-                    bar.tip,
-                    _percent(step * place),
-                    _percent(step),
-                    tone(bar.value),
-                    _percent(step * (place + _HALF) - width / 2),
-                    _percent(min(at, zero)),
-                    _percent(width),
-                    _percent(abs(at - zero)),
-                )
-            )
-    return format_html_join(
+            left = step * (place + _HALF) - width / 2
+            corner = f"M{_units(left)} {_units(zero)}"
+            height = _units(scale.down(bar.value) - zero)
+            across = _units(width)
+            path = f"{corner}v{height}h{across}V{_units(zero)}Z"
+            paths.setdefault(tone(bar.value), []).append(path)
+    drawn = format_html_join(
         "",
-        '<g><title>{}</title><rect class="plot-hit" x="{}" width="{}" height="100%"/>'
-        '<rect class="plot-{}" x="{}" y="{}" width="{}" height="{}"/></g>',
-        parts,
+        '<path class="plot-{}" d="{}"/>',
+        ((name, "".join(some)) for name, some in sorted(paths.items())),
+    )
+    tips = [
+        Stretch(step * place / 100, step * (place + 1) / 100, bar.tip)
+        for place, bar in enumerate(bars)
+        if bar.tip
+    ]
+    return _inner(drawn, tips)
+
+
+def _inner(drawn: SafeString, tips: Sequence[Stretch]) -> SafeString:
+    """What is drawn to fill the picture, `_UNITS` wide and high, with the tips above it.
+
+    How high their places are, all of it, is in the style sheet: it is said once.
+    """
+    hits = format_html_join(
+        "",
+        '<rect x="{}" width="{}"><title>{}</title></rect>',
+        ((_units(100 * one.start), _units(100 * (one.end - one.start)), one.tip) for one in tips),
+    )
+    return format_html(
+        '<svg width="100%" height="100%" viewBox="0 0 {0} {0}" preserveAspectRatio="none">'
+        '{1}<g class="plot-hit">{2}</g></svg>',
+        _UNITS,
+        drawn,
+        hits,
     )
 
 
@@ -230,18 +240,15 @@ def _labels(marks: Sequence[tuple[Decimal, str]]) -> SafeString:
     """Texts below the picture, as many as have room; on a narrow one every second goes."""
     every = -(-len(marks) // _MOST_LABELS) or 1
     shown = marks[::every]
+    crowded = sum(len(text) for _, text in shown) > _MOST_LETTERS
     return format_html_join(
         "",
         '<text class="plot-x{}{}" x="{}" y="100%" dy="1.4em">{}</text>',
         (
-            (_anchor(at), _fine(place, len(shown)), _percent(at), text)
+            (_anchor(at), " plot-fine" if crowded and place % 2 else "", _percent(at), text)
             for place, (at, text) in enumerate(shown)
         ),
     )
-
-
-def _fine(place: int, count: int) -> str:
-    return " plot-fine" if count > _MOST_LABELS // 2 and place % 2 else ""
 
 
 def _anchor(at: Decimal) -> str:
@@ -255,13 +262,35 @@ def _tone(value: Decimal) -> str:
     return "loss" if value < 0 else "gain"
 
 
-def _at(place: Decimal, value: Decimal, scale: Scale) -> str:
-    """A point of the inner picture, `_UNITS` wide and high."""
-    return f"{place * _UNITS:.0f} {scale.down(value) * _UNITS / 100:.0f}"
+def _corners(points: Sequence[Point]) -> list[Point]:
+    """The points without those in the middle of a level stretch."""
+    return [
+        point
+        for place, point in enumerate(points)
+        if not (0 < place < len(points) - 1)
+        or points[place - 1][1] != point[1]
+        or points[place + 1][1] != point[1]
+    ]
+
+
+def _path(points: Sequence[Point], scale: Scale) -> str:
+    """A line through `points`, written from each to the next, in whole units."""
+    found, before = "", None
+    for place, value in points:
+        x, y = round(place * _UNITS), round(scale.down(value) * _UNITS / 100)
+        found += f"M{x} {y}" if before is None else f"l{x - before[0]} {y - before[1]}"
+        before = (x, y)
+    return found
+
+
+def _units(percent: Decimal) -> str:
+    """Percent of the inner picture as its units, as short as can be."""
+    text = f"{percent * _UNITS / 100:.1f}"
+    return text.removesuffix(".0")
 
 
 def _percent(number: Decimal) -> str:
-    return f"{number:.2f}%"
+    return f"{number.quantize(_HUNDREDTH).normalize():f}%"
 
 
 def _cut(name: str) -> str:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from trading.web.views import (
+    analytics,
     dashboard,
     desk,
     instruments,
@@ -42,7 +43,9 @@ urlpatterns = [
     path("positions/exit/", positions.close, name="position_exit"),
     path("positions/protect/", positions.protect, name="position_protect"),
     path("positions/read/<int:connection_id>/", positions.read_again, name="positions_read"),
-    path("analytics/", records.trades, name="analytics"),
+    path("analytics/", analytics.page, name="analytics"),
+    path("analytics/trades.csv", analytics.trades_csv, name="analytics_csv"),
+    path("analytics/rebuild/", analytics.rebuild, name="analytics_rebuild"),
     path("risk/", risk.page, name="risk"),
     path("risk/what-if/", what_if.page, name="what_if"),
     path("risk/use/", risk.use, name="risk_use"),
