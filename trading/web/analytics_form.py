@@ -1,6 +1,6 @@
 """The filters of the analytics, from the address; kinds of account are looked at one by one."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -29,8 +29,8 @@ class Choice:
 class AnalyticsFilter(TradeFilter):
     """`?strategy=&money=&symbol=&from_day=&to_day=`, or `?period=` in place of the days.
 
-    Without `money` it is the first kind of `kinds`: play money and real money are never added
-    up.
+    `kinds`: of the accounts there are; `traded`: those of them with trades, the first of which is
+    meant without `money`. Play money and real money are never added up.
     """
 
     symbol = forms.CharField(
@@ -39,12 +39,18 @@ class AnalyticsFilter(TradeFilter):
     )
     field_order = ("strategy", "symbol", "from_day", "to_day")
 
-    def __init__(self, query: QueryDict, *, kinds: Iterable[str], today: date) -> None:
+    def __init__(
+        self, query: QueryDict, *, kinds: Collection[str], traded: Collection[str], today: date
+    ) -> None:
         self._periods = periods(today)
-        self._kinds = [kind for kind in _FIRST if kind in set(kinds)] or [ConnectionKind.PAPER]
+        self._kinds = [kind for kind in _FIRST if kind in kinds or kind in traded]
+        self._usual = next(
+            (kind for kind in self._kinds if kind in (traded or kinds)),
+            ConnectionKind.PAPER,
+        )
         data = query.copy()
         if not data.get("money"):
-            data["money"] = self._kinds[0].lower()
+            data["money"] = self._usual.lower()
         self._set_days(data)
         super().__init__(data)
         self.is_valid()
@@ -57,8 +63,8 @@ class AnalyticsFilter(TradeFilter):
 
     @property
     def kind(self) -> str:
-        """LIVE, SIMULATOR or PAPER; what makes no sense is the first in use."""
-        return super().kind or self._kinds[0]
+        """LIVE, SIMULATOR or PAPER; what makes no sense is the usual one."""
+        return super().kind or self._usual
 
     @property
     def asked(self) -> Filter:

@@ -179,7 +179,7 @@ def _by_part(time: Sequence[Part]) -> Figure:
     traded = [part for part in time if part.trades]
     won = sum(part.net > 0 for part in traded)
     lost = sum(part.net < 0 for part in traded)
-    lead = f"{won} of {_count(len(traded), unit)} with a profit, {lost} with a loss."
+    lead = f"{_count(won, unit)} with a profit, {lost} with a loss."
     best = max(traded, key=lambda part: part.net)
     worst = min(traded, key=lambda part: part.net)
     picture = columns(

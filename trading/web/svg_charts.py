@@ -18,7 +18,6 @@ _MOST_LABELS, _MOST_LETTERS = 10, 32
 _HALF, _HUNDREDTH = Decimal("0.5"), Decimal("0.01")
 _COLUMN_SHARE, _WIDEST_COLUMN = Decimal("0.72"), Decimal(9)
 _BUCKET_SHARE = Decimal("0.94")
-_EDGE = 6
 _ROW, _ROW_BAR, _ROW_TEXT = 42, 22, 14
 _LONGEST_NAME = 24
 _UNITS = 1000
@@ -243,19 +242,12 @@ def _labels(marks: Sequence[tuple[Decimal, str]]) -> SafeString:
     crowded = sum(len(text) for _, text in shown) > _MOST_LETTERS
     return format_html_join(
         "",
-        '<text class="plot-x{}{}" x="{}" y="100%" dy="1.4em">{}</text>',
+        '<text class="plot-x{}" x="{}" y="100%" dy="1.4em">{}</text>',
         (
-            (_anchor(at), " plot-fine" if crowded and place % 2 else "", _percent(at), text)
+            (" plot-fine" if crowded and place % 2 else "", _percent(at), text)
             for place, (at, text) in enumerate(shown)
         ),
     )
-
-
-def _anchor(at: Decimal) -> str:
-    """The class that keeps a text at the edge inside the picture."""
-    if at > 100 - _EDGE:
-        return " plot-x-last"
-    return " plot-x-first" if at < _EDGE else ""
 
 
 def _tone(value: Decimal) -> str:

@@ -82,7 +82,8 @@ def _asked_for(name: str) -> str:
 def _form(request: HttpRequest) -> AnalyticsFilter:
     return AnalyticsFilter(
         request.GET,
-        kinds=selectors.kinds_in_use() | selectors.kinds_with_trades(),
+        kinds=selectors.kinds_in_use(),
+        traded=selectors.kinds_with_trades(),
         today=clock.now().astimezone(clock.IST).date(),
     )
 
