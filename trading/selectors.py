@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet, Sum
 
 from brokers.accounts import session_of
 from brokers.models import (
@@ -38,6 +38,7 @@ from trading.models import (
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
+_FEW = 2000  # rows that are sorted in no time
 _CLOCKS_APART = timedelta(seconds=2)  # the broker's, which tells whole seconds, and ours
 ON_THE_WAY = (Status.QUEUED, *sorted(AT_BROKER))
 
@@ -116,6 +117,18 @@ def change_token() -> str:
         _stamp(BrokerConnection.objects.aggregate(at=Max("updated_at"))["at"]),
         _stamp(Position.objects.aggregate(at=Max("last_updated"))["at"]),
         _stamp(AccountState.objects.aggregate(at=Max("positions_read_at"))["at"]),
+    )
+    return "-".join(str(part or 0) for part in parts)
+
+
+def orders_token() -> str:
+    """A text that differs whenever an order, a fill or an alert has come or changed."""
+    alerts = Alert.objects.aggregate(last=Max("id"), repeated=Max("last_duplicate_at"))
+    parts = (
+        OrderEvent.objects.aggregate(last=Max("id"))["last"],
+        Fill.objects.aggregate(last=Max("id"))["last"],
+        alerts["last"],
+        _stamp(alerts["repeated"]),
     )
     return "-".join(str(part or 0) for part in parts)
 
@@ -204,10 +217,10 @@ def search_orders(
     `symbol`: a part of the alert's symbol or of the contract traded. `kind`: of the account.
     `external`: placed outside SigmaTrader, or not.
     """
-    exact = {"strategy_id": strategy_id, "side": side, "mode": mode, "connection__kind": kind}
-    rows = Order.objects.filter(
-        **{name: value for name, value in exact.items() if value not in (None, "")}
-    )
+    exact = {"side": side, "mode": mode, "connection__kind": kind}
+    rows = Order.objects.filter(**{name: value for name, value in exact.items() if value})
+    if strategy_id is not None:
+        rows = _of_strategy(rows, strategy_id)
     if wanted := list(statuses):
         rows = rows.filter(status__in=wanted)
     if external is not None:
@@ -219,6 +232,16 @@ def search_orders(
     if text:
         rows = rows.filter(_mentions(text))
     return _with_links(rows)
+
+
+def _of_strategy(rows: QuerySet[Order], strategy_id: int) -> QuerySet[Order]:
+    """The strategy's orders, quickly newest first, be they few or a million."""
+    own = Q(strategy_id=strategy_id)
+    if Order.objects.filter(own)[:_FEW].count() < _FEW:
+        return rows.filter(own)
+    # The sum hides the strategy's index: SQLite would read all of its orders to sort them, where
+    # the index by time shows the newest at once.
+    return rows.alias(of=F("strategy_id") + 0).filter(of=strategy_id)
 
 
 def _names(text: str) -> Q:
@@ -372,7 +395,7 @@ def page_of(
     up = newer_than is not None and older_than is None
     place = _place(rows, moment, newer_than if up else older_than)
     if place is not None:
-        rows = rows.filter(_beyond(moment, *place, up=up))
+        rows = rows.filter(beyond(moment, *place, up=up))
     elif up:
         up = False
     order = (moment, "pk") if up else (f"-{moment}", "-pk")
@@ -399,8 +422,8 @@ def walk(rows: QuerySet[Row], moment: str, *, size: int = 1000) -> Iterator[Row]
     while found:
         yield from found
         last = found[-1]
-        beyond = _beyond(moment, getattr(last, moment), last.pk, up=False)
-        found = list(rows.filter(beyond)[:size]) if len(found) == size else []
+        older = beyond(moment, getattr(last, moment), last.pk, up=False)
+        found = list(rows.filter(older)[:size]) if len(found) == size else []
 
 
 def _place(rows: QuerySet[Any], moment: str, row_id: int | None) -> tuple[datetime, int] | None:
@@ -412,7 +435,8 @@ def _place(rows: QuerySet[Any], moment: str, row_id: int | None) -> tuple[dateti
     return place
 
 
-def _beyond(moment: str, at: datetime, row_id: int, *, up: bool) -> Q:
+def beyond(moment: str, at: datetime, row_id: int, *, up: bool) -> Q:
+    """Rows that come after that place in the order of (`moment`, id); `up`: before it."""
     near, far = ("gte", "gt") if up else ("lte", "lt")
     return Q(**{f"{moment}__{near}": at}) & (
         Q(**{f"{moment}__{far}": at}) | Q(**{f"pk__{far}": row_id})

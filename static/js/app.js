@@ -6,6 +6,7 @@ root.dataset.script = "";
 
 const LOST_AFTER = 2; // failed polls in a row
 const TOAST_MS = 6000;
+const HIDDEN_EVERY_MS = 60_000; // how often a tab that nobody sees asks
 
 // -- theme -----------------------------------------------------------------------------------
 
@@ -154,7 +155,7 @@ function merge(live, html) {
   live.dataset.v = fresh.querySelector("[data-token]").dataset.token;
 }
 
-// -- HTMX: polls carry what they know, rest while hidden, and say when the server is lost ------
+// -- HTMX: polls carry what they know, slow down while hidden, and say when the server is lost ------
 
 let failures = 0;
 
@@ -169,10 +170,14 @@ function setLost(lost) {
 
 const pressedIn = new Set(); // ids of the rows that hold a button just pressed
 
+const lastPolls = new Map(); // by the id of what is renewed
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { detail } = event;
   if (!isPoll(detail)) pressedIn.add(detail.target.id);
-  else if (document.hidden) event.preventDefault();
+  else if (document.hidden && Date.now() - (lastPolls.get(detail.elt.id) ?? 0) < HIDDEN_EVERY_MS) {
+    event.preventDefault();
+  } else lastPolls.set(detail.elt.id, Date.now());
 });
 
 document.addEventListener("htmx:configRequest", (event) => {

@@ -8,9 +8,11 @@ from django.urls import reverse
 
 from brokers.models import AccountState, BrokerConnection
 from sigmatrader import clock
+from tests.factories import BrokerConnectionFactory
 from trading.models import WorkerHeartbeat
 from trading.web import context
-from trading.web.context import current_desk, market_text
+from trading.web.context import current_desk
+from trading.web.market_chip import market_chip
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # a Monday, 10:30 in India
 
@@ -109,16 +111,83 @@ def test_a_page_that_asks_nothing_of_the_desk_reads_nothing(django_assert_num_qu
 
 
 @pytest.mark.parametrize(
-    ("moment", "text"),
+    ("moment", "word", "tone", "then", "at", "when"),
     [
-        (NOW, "NSE open until 15:30, 5 h left"),
-        (NOW.replace(hour=3), "NSE closed, opens 09:15, in 45 min"),
-        (NOW.replace(hour=11), "NSE closed, opens Wed 09:15"),  # the 24th is a holiday
+        (NOW, "open", "open", "closes", "2026-11-23T15:30", ""),
+        (NOW.replace(hour=3, minute=20), "closed", "shut", "opens", "2026-11-23T09:15", ""),
+        (NOW.replace(hour=3, minute=35), "pre-open", "soon", "opens", "2026-11-23T09:15", ""),
+        (NOW.replace(hour=9, minute=50), "closing auction", "soon", "ends", "2026-11-23T15:35", ""),
+        (NOW.replace(hour=11), "closed", "shut", "opens", "2026-11-25T09:15", "Wed 09:15"),
+        (
+            NOW.replace(day=24),
+            "holiday: Guru Nanak Jayanti",
+            "shut",
+            "opens",
+            "2026-11-25T09:15",
+            "",
+        ),
     ],
 )
 @pytest.mark.django_db
-def test_the_market_says_when_it_opens_or_closes(moment, text):
-    assert market_text(moment) == text
+def test_the_market_says_how_it_stands_and_what_comes_next(moment, word, tone, then, at, when):
+    chip = market_chip(moment)
+    assert (chip.word, chip.tone, chip.next, chip.when) == (word, tone, then, when)
+    assert chip.at == datetime.fromisoformat(at).replace(tzinfo=clock.IST)
+    assert "MCX" in chip.words
+
+
+@pytest.mark.django_db
+def test_a_market_whose_days_are_not_known_counts_down_to_nothing():
+    chip = market_chip(NOW.replace(year=2035))
+    assert (chip.tone, chip.at) == ("doubt", None)
+    assert "not known" in chip.words
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "stopped", "word", "tone"),
+    [
+        (None, False, "not seen yet", "wait"),
+        (3, False, "running", "ok"),
+        (16, False, "silent", "bad"),
+        (3, True, "stopped", "wait"),
+        (600, True, "stopped", "bad"),
+    ],
+)
+def test_the_worker_has_a_chip_of_its_own(desk, seconds_ago, stopped, word, tone):
+    if seconds_ago is not None:
+        beat(seconds_ago, stopped=stopped)
+    worker = current_desk().worker
+    assert (worker.word, worker.tone) == (word, tone)
+    page = desk.client.get(reverse("dashboard")).content.decode()
+    assert f"chip-worker-{tone}" in page
+
+
+def test_the_header_says_when_the_books_of_the_brokers_were_last_read(desk):
+    beat(1)
+    assert current_desk().worker.synced_at is None  # paper has no book outside
+    for number, seconds in enumerate((4, 40)):
+        account = BrokerConnectionFactory(name=f"kite {number}")
+        AccountState.objects.create(
+            connection=account, book_read_at=NOW - timedelta(seconds=seconds)
+        )
+    assert current_desk().worker.synced_at == NOW - timedelta(seconds=40)
+    page = desk.client.get(reverse("desk")).content.decode()
+    assert "synced <time" in page
+
+
+def test_a_session_counts_down_to_its_end(desk):
+    beat(1)
+    BrokerConnectionFactory(token_expires_at=NOW + timedelta(hours=3, minutes=5))
+    page = desk.client.get(reverse("desk")).content.decode()
+    assert "3 h 05 m</time>" in page
+    assert 'id="chip-login"' not in page
+
+
+def test_an_account_that_must_log_in_does_so_in_one_press(desk):
+    beat(1)
+    account = BrokerConnectionFactory(token_expires_at=NOW - timedelta(hours=1))
+    page = desk.client.get(reverse("desk")).content.decode()
+    assert f'href="{reverse("zerodha_login")}?connection={account.pk}"' in page
 
 
 def test_a_book_that_stays_dark_is_an_error_on_every_page(db):

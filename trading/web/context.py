@@ -6,26 +6,26 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Min
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from brokers.models import AccountState, BrokerConnection, ConnectionKind
+from brokers.models import AccountState, BrokerConnection, BrokerName, ConnectionKind
 from risk import policy
 from risk.models import Breaker
 from risk.policy import CurrentState
 from sigmatrader import clock
 from sigmatrader.health import WORKER_STALE_SECONDS
 from trading import selectors
-from trading.domain.market import market_words
 from trading.domain.order import WORKING, Status
 from trading.domain.values import StateScope, TradingStateName
 from trading.models import Order
 from trading.selectors import Account
-from trading.services import calendar
 from trading.services.breakers import open_breakers
 from trading.services.clock_skew import ClockWarning, clock_warning
 from trading.templatetags.money import ist, span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
+from trading.web.market_chip import MarketChip, market_chip
 
 # One failed read is a hiccup.
 _BOOK_FAILURES = 3
@@ -47,12 +47,26 @@ class Broker:
     account_id: int | None = None
     new: bool = False
     clock: ClockWarning | None = None
+    login: bool = False
 
     @property
     def text(self) -> str:
         if self.clock is not None:
             return f"clock {self.clock.size} off"
         return "not logged in yet" if self.new else self.word
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The worker's chip. `tone`: ok, wait or bad. `silent_since`: its last sign of life when it is
+    the trouble. `synced_at`: since when at the latest every broker's book that we follow is read.
+    """
+
+    word: str
+    tone: str
+    detail: str
+    silent_since: datetime | None = None
+    synced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,8 @@ class Desk:
     state: CurrentState
     narrower: tuple[CurrentState, ...]  # accounts and strategies that are not ACTIVE
     broker: Broker
-    market: str
+    worker: Worker
+    market: MarketChip
     waiting: int
     unknown: int
     working: int
@@ -128,7 +143,8 @@ def current_desk() -> Desk:
         narrower=tuple(one for one in others if one.state is not TradingStateName.ACTIVE),
         broker=_broker(accounts, now),
         logins=logins_due(accounts, now),
-        market=market_text(now),
+        worker=_worker_chip(accounts, now),
+        market=market_chip(now),
         waiting=Order.objects.filter(status=Status.WAITING).count(),
         unknown=Order.objects.filter(status=Status.UNKNOWN).count(),
         working=Order.objects.filter(status__in=WORKING).count(),
@@ -181,7 +197,15 @@ def _dark_book(accounts: list[Account]) -> Broker | None:
 
 def _in_trouble(account: Account) -> Broker:
     one = account.connection
-    return Broker(one.name, "Error", account.error, None, one.pk, new=never_logged_in(account))
+    return Broker(
+        one.name,
+        "Error",
+        account.error,
+        None,
+        one.pk,
+        new=never_logged_in(account),
+        login=one.enabled and one.broker_name == BrokerName.ZERODHA and bool(one.api_key),
+    )
 
 
 def _worker(now: datetime) -> tuple[str, str]:
@@ -200,13 +224,30 @@ def _worker(now: datetime) -> tuple[str, str]:
     return "", ""
 
 
+def _worker_chip(accounts: list[Account], now: datetime) -> Worker:
+    beat = selectors.last_heartbeat()
+    trouble, detail = _worker(now)
+    if not trouble:
+        synced_at = _synced_at(accounts)
+        return Worker("running", "ok", "The worker sends orders and follows them.", None, synced_at)
+    tone = "bad" if trouble == "Error" else "wait"
+    if beat is None:
+        return Worker("not seen yet", tone, detail)
+    word = "stopped" if beat.stopped_at is not None else "silent"
+    return Worker(word, tone, detail, beat.stopped_at or beat.beat_at)
+
+
+def _synced_at(accounts: list[Account]) -> datetime | None:
+    """When the book of the account was read that was read the longest ago; None without one."""
+    followed = [
+        one.connection.pk for one in accounts if one.connected and not one.connection.simulated
+    ]
+    read = AccountState.objects.filter(connection__in=followed, book_read_at__isnull=False)
+    return read.aggregate(at=Min("book_read_at"))["at"] if followed else None
+
+
 def _session_text(account: Account) -> str:
     if account.expires_at is None:
         return "The worker runs and orders can be sent."
     until = account.expires_at.astimezone(clock.IST)
     return f"The worker runs; logged in until {until:%d %b, %H:%M} IST."
-
-
-def market_text(now: datetime) -> str:
-    """How the equity market stands, until or from when, and for how long."""
-    return market_words(calendar.current(), "NSE", now)

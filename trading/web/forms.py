@@ -26,6 +26,7 @@ from trading.web.login_forms import CodeField
 from trading.web.widgets import SymbolInput
 
 OPEN = "OPEN"
+REFUSED = "REFUSED"
 MONEY_CHOICES = [
     ("", "Every account"),
     *((kind.value.lower(), kind.label) for kind in ConnectionKind),
@@ -303,7 +304,12 @@ def _day(label: str) -> forms.DateField:
 
 class OrderFilter(_FilterForm):
     status = forms.ChoiceField(
-        choices=[("", "Every status"), (OPEN, "Not ended"), *_any(Status, "")[1:]]
+        choices=[
+            ("", "Every status"),
+            (OPEN, "Not ended"),
+            (REFUSED, "Failed or refused"),
+            *_any(Status, "")[1:],
+        ]
     )
     strategy = forms.ChoiceField()
     symbol = forms.CharField(max_length=128, widget=SymbolInput)
@@ -331,10 +337,13 @@ class OrderFilter(_FilterForm):
 
 
 class AlertFilter(_FilterForm):
+    q = forms.CharField(label="Search", max_length=128)
     outcome = forms.ChoiceField(
         choices=[("", "Every outcome"), *((word, word) for word in Alert.Outcome.values)]
     )
-    q = forms.CharField(label="Search", max_length=128)
+    strategy = forms.ChoiceField()
+    from_day = _day("From")
+    to_day = _day("To")
 
 
 class TradeFilter(_FilterForm):

@@ -15,7 +15,7 @@ from trading.web.analytics_groups import group_figures
 from trading.web.analytics_spread import spread_figures
 from trading.web.analytics_time import exposure_figures, time_figures
 from trading.web.csv_export import Column, csv_response, moment
-from trading.web.views.shared import actor, back, is_htmx, number_in, told
+from trading.web.views.shared import actor, back, number_in, told
 
 _PAGE_SIZE = 25
 
@@ -66,11 +66,9 @@ def rebuild(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         told(request, lambda: _asked_for(actor(request)))
         return back(request, "analytics")
-    running = analytics.current_rebuild()
-    if running is None or running.finished_at is not None:
-        response = HttpResponse(status=204 if is_htmx(request) else 200)
-        response["HX-Refresh"] = "true"
-        return response
+    running = analytics.current()
+    if running is None:
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     return render(request, "trading/analytics.html#rebuilding", {"rebuild": running})
 
 
@@ -112,7 +110,9 @@ _COLUMNS: tuple[Column[ClosedTrade], ...] = (
     Column("entry_price", lambda one: one.entry_price),
     Column("exit_price", lambda one: one.exit_price),
     Column("gross", lambda one: one.pnl),
-    Column("r", lambda one: one.r_multiple),
+    Column("charges", lambda one: one.charges),
+    Column("net", lambda one: one.net),
+    Column("net_r", lambda one: round(one.net_r, 4) if one.net_r is not None else None),
     Column("entry_order", lambda one: one.entry_order_id),
     Column("exit_order", lambda one: one.exit_order_id),
 )

@@ -1,4 +1,4 @@
-"""All orders, and the whole story of one."""
+"""The whole story of one order, and what can be done with it."""
 
 from typing import Any
 
@@ -10,47 +10,15 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from trading import selectors
-from trading.domain.order import ENDED, RETRYABLE, Status
+from trading.domain.order import RETRYABLE, Status
 from trading.models import Order
 from trading.services import legs, queue
 from trading.services.errors import Conflict, ServiceError
 from trading.web.book_entries import candidates_of
-from trading.web.forms import OPEN, ModifyForm, OrderFilter, ResolveForm, add_service_errors
+from trading.web.forms import ModifyForm, ResolveForm, add_service_errors
 from trading.web.rows import checks_of, preview_of, sent_until, uses_key
 from trading.web.timeline import timeline_of
-from trading.web.views.shared import actor, number_in, order_link, order_or_404, told
-
-_OPEN_STATUSES = tuple(status for status in Status if status not in ENDED)
-
-
-@require_safe
-def listing(request: HttpRequest) -> HttpResponse:
-    """Orders newest first, filtered by the address; `older` and `newer` turn the page."""
-    form = OrderFilter(request.GET)
-    form.is_valid()
-    status = form.value("status")
-    rows = selectors.search_orders(
-        statuses=_OPEN_STATUSES if status == OPEN else [status] if status else [],
-        strategy_id=form.strategy_id,
-        symbol=(form.value("symbol") or "").strip(),
-        side=form.value("side") or "",
-        mode=form.value("mode") or "",
-        kind=form.kind,
-        external=form.external,
-        first_day=form.value("from_day"),
-        last_day=form.value("to_day"),
-        text=(form.value("q") or "").strip(),
-    )
-    page = selectors.page_of(
-        rows,
-        "created_at",
-        older_than=number_in(request, "older"),
-        newer_than=number_in(request, "newer"),
-    )
-    filtered = any(form.value(name) for name in form.fields)
-    return render(
-        request, "trading/orders.html", {"form": form, "page": page, "filtered": filtered}
-    )
+from trading.web.views.shared import actor, order_link, order_or_404, told
 
 
 def _story(order_id: int) -> Order:
