@@ -16,6 +16,7 @@ from sigmatrader.db import write_transaction
 from trading import (  # noqa: F401 – they register their models
     admin_books,
     admin_calendar,
+    admin_charges,
     admin_instruments,
 )
 from trading.admin_base import RecordAdmin

@@ -1,8 +1,8 @@
 """What the closed trades add up to, for pages and API."""
 
 from trading.analytics.filters import Filter
-from trading.analytics.rebuild import Rebuild, request_rebuild
-from trading.analytics.report import Report, report
+from trading.analytics.rebuild import Rebuild, current, pending_days, request_rebuild
+from trading.analytics.report import Report, report, summary
 from trading.analytics.trades import (
     Latency,
     TradeSummary,
@@ -20,12 +20,15 @@ __all__ = [
     "Rebuild",
     "Report",
     "TradeSummary",
+    "current",
     "dispatch_latency",
     "kinds_of",
+    "pending_days",
     "report",
     "request_rebuild",
     "running_total",
     "search_trades",
+    "summary",
     "summary_of",
     "trades_page",
 ]

@@ -87,6 +87,23 @@ class Filters:
             self._wrong(name, "Use a day such as 2026-11-23, or a time such as 2026-11-23T09:15Z.")
             return None
 
+    def day(self, name: str) -> date | None:
+        """A day in IST."""
+        text = self._values.get(name, "").strip()
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError:
+            self._wrong(name, "Use a day such as 2026-11-23.")
+            return None
+
+    def word(self, name: str, allowed: Sequence[str]) -> str:
+        """One of `allowed`; empty when the parameter is not given."""
+        text = self._values.get(name, "").strip().upper()
+        if text and text not in allowed:
+            self._wrong(name, f"Use one of {', '.join(allowed)}.")
+            return ""
+        return text
+
 
 def word_parameter(name: str, words: type[StrEnum], text: str = "") -> OpenApiParameter:
     allowed = ", ".join(word.value for word in words)

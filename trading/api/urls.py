@@ -7,6 +7,7 @@ from django.urls import URLPattern, re_path
 from trading.api.views import (
     about,
     account,
+    analytics,
     instruments,
     orders,
     positions,
@@ -62,6 +63,7 @@ urlpatterns = [
     _address("positions/sync", account.PositionsSync.as_view(), "positions-sync"),
     _address("positions/holdings", account.HoldingList.as_view(), "positions-holdings"),
     _address("trades", records.TradeList.as_view(), "trades"),
+    _address("analytics/summary", analytics.AnalyticsSummary.as_view(), "analytics-summary"),
     _address("zerodha/login-url", zerodha.LoginUrl.as_view(), "zerodha-login-url"),
     _address("zerodha/connect", zerodha.Connect.as_view(), "zerodha-connect"),
     _address("zerodha/status", zerodha.Status.as_view(), "zerodha-status"),

@@ -1,5 +1,8 @@
 """What closed trades add up to: sums, curves and distributions, exact. Pure."""
 
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -8,6 +11,14 @@ from typing import Final
 from trading.domain.values import Side
 
 ZERO: Final = Decimal(0)
+_R_STEP: Final = Decimal("0.0001")
+_HUNDREDTH: Final = Decimal("0.01")
+# Where a distribution's buckets part: small ones in the middle, where most values are.
+_EDGES: Final[Mapping[str, Sequence[int]]] = {
+    "bps": (-50, -20, -10, -5, 0, 5, 10, 20, 50),
+    "₹": (-1000, -300, -100, -30, 0, 30, 100, 300, 1000),
+    "ms": (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,7 @@ class Trade:
     gross: Decimal
     charges: Decimal
     risk: Decimal | None = None
+    told: bool = False  # the charges are the broker's own word
 
     @property
     def net(self) -> Decimal:
@@ -60,6 +72,27 @@ class Total:
     r_sum: Decimal = ZERO
     r_trades: int = 0  # of which the risk is known
     held: timedelta = timedelta(0)
+    told: int = 0  # of which the broker itself told the charges
+
+    @classmethod
+    def of(cls, trade: Trade) -> "Total":
+        """The sums over one trade."""
+        net, r_multiple = trade.net, trade.r_multiple
+        return cls(
+            trades=1,
+            wins=int(net > 0),
+            losses=int(net < 0),
+            gross=trade.gross,
+            charges=trade.charges,
+            won=max(net, ZERO),
+            lost=min(net, ZERO),
+            best=net,
+            worst=net,
+            r_sum=ZERO if r_multiple is None else r_multiple.quantize(_R_STEP),
+            r_trades=int(r_multiple is not None),
+            held=trade.holding,
+            told=int(trade.told),
+        )
 
     @property
     def flat(self) -> int:
@@ -83,6 +116,7 @@ class Total:
             r_sum=self.r_sum + other.r_sum,
             r_trades=self.r_trades + other.r_trades,
             held=self.held + other.held,
+            told=self.told + other.told,
         )
 
 
@@ -165,3 +199,120 @@ class Distribution:
     p95: Decimal
     mean: Decimal
     buckets: list[Bucket] = field(default_factory=list)
+
+
+def equity_of(nets: Iterable[tuple[date, Decimal]]) -> list[Point]:
+    """The curve that the days' nets, oldest first, make from 0."""
+    points, total, highest = [], ZERO, ZERO
+    for day, net in nets:
+        total += net
+        highest = max(highest, total)
+        points.append(Point(day, net, total, highest - total))
+    return points
+
+
+def summary_of(
+    total: Total, equity: Sequence[Point] = (), median_holding: timedelta | None = None
+) -> Summary:
+    """What `total` says, with the drawdown of `equity`."""
+    deepest = max(equity, key=lambda point: point.drawdown, default=None)
+    if deepest is not None and not deepest.drawdown:
+        deepest = None
+    return Summary(
+        trades=total.trades,
+        wins=total.wins,
+        losses=total.losses,
+        flat=total.flat,
+        gross=total.gross,
+        charges=total.charges,
+        net=total.net,
+        won=total.won,
+        lost=total.lost,
+        best=total.best,
+        worst=total.worst,
+        win_rate=_ratio(Decimal(100 * total.wins), total.trades),
+        average_win=_ratio(total.won, total.wins),
+        average_loss=_ratio(total.lost, total.losses),
+        profit_factor=total.won / -total.lost if total.lost else None,
+        expectancy=_ratio(total.net, total.trades),
+        average_r=_ratio(total.r_sum, total.r_trades),
+        max_drawdown=deepest.drawdown if deepest else ZERO,
+        drawdown_from=_top_before(equity, deepest) if deepest else None,
+        drawdown_to=deepest.day if deepest else None,
+        average_holding=total.held / total.trades if total.trades else None,
+        median_holding=median_holding,
+    )
+
+
+def _ratio(sum_: Decimal, count: int) -> Decimal | None:
+    return sum_ / count if count else None
+
+
+def _top_before(equity: Sequence[Point], deepest: Point) -> date | None:
+    """The day from whose end the fall to `deepest` began; None: from the very beginning."""
+    tops = [point.day for point in equity if point.day < deepest.day and not point.drawdown]
+    return tops[-1] if tops else None
+
+
+def group_of(key: str, label: str, total: Total) -> Group:
+    return Group(
+        key=key,
+        label=label,
+        trades=total.trades,
+        wins=total.wins,
+        gross=total.gross,
+        charges=total.charges,
+        net=total.net,
+    )
+
+
+def middle(spans: Iterable[timedelta]) -> timedelta | None:
+    """The median; of an even number the mean of the two in the middle. None of none."""
+    ordered = sorted(spans)
+    if not ordered:
+        return None
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def distribution(unit: str, values: Iterable[Decimal]) -> Distribution | None:
+    """How `values` are spread; None when there are none. The 95th percentile is the smallest value
+    that at least 95 of 100 do not exceed. `unit`: bps, ₹ or ms."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    count, half = len(ordered), len(ordered) // 2
+    median = ordered[half] if count % 2 else (ordered[half - 1] + ordered[half]) / 2
+    return Distribution(
+        unit=unit,
+        count=count,
+        median=median.quantize(_HUNDREDTH),
+        p95=ordered[-(-count * 95 // 100) - 1].quantize(_HUNDREDTH),
+        mean=(sum(ordered, ZERO) / count).quantize(_HUNDREDTH),
+        buckets=_buckets([Decimal(edge) for edge in _EDGES[unit]], ordered),
+    )
+
+
+def _buckets(edges: Sequence[Decimal], values: Iterable[Decimal]) -> list[Bucket]:
+    counts = Counter(bisect_right(edges, value) for value in values)
+    lows = [None, *edges]
+    highs = [*edges, None]
+    return [
+        Bucket(low, high, counts[place])
+        for place, (low, high) in enumerate(zip(lows, highs, strict=True))
+    ]
+
+
+def highest_of(
+    start: Decimal, changes: Iterable[tuple[datetime, Decimal]]
+) -> tuple[Decimal, Decimal]:
+    """The highest value that `start` reaches with `changes`, and the last one. Changes of one
+    moment happen together."""
+    by_moment: dict[datetime, Decimal] = {}
+    for at, change in changes:
+        by_moment[at] = by_moment.get(at, ZERO) + change
+    highest = value = start
+    for at in sorted(by_moment):
+        value += by_moment[at]
+        highest = max(highest, value)
+    return highest, value

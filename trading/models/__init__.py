@@ -4,6 +4,13 @@ from trading.models.alert import Alert, IntakeCounter
 from trading.models.idempotency import IdempotentRequest
 from trading.models.instrument import ContractRule, Instrument, InstrumentLoad, SymbolOverride
 from trading.models.order import Fill, Order, OrderAttempt, OrderEvent, OrderMargin
+from trading.models.performance import (
+    AnalyticsRebuild,
+    ChargeRate,
+    DayDue,
+    DayExposure,
+    DayTotal,
+)
 from trading.models.position import ClosedTrade, Position
 from trading.models.session import MarketDay, MarketHours
 from trading.models.strategy import Strategy, WebhookSecret
@@ -12,9 +19,14 @@ from trading.models.worker import RateWindow, WorkerHeartbeat
 
 __all__ = [
     "Alert",
+    "AnalyticsRebuild",
     "BookEntry",
+    "ChargeRate",
     "ClosedTrade",
     "ContractRule",
+    "DayDue",
+    "DayExposure",
+    "DayTotal",
     "Fill",
     "IdempotentRequest",
     "Instrument",

@@ -288,13 +288,14 @@ class OrderAttempt(models.Model):
 class OrderMargin(models.Model):
     """What the broker says that an order would take, read just before it is claimed.
 
-    `asked` is the order as it was asked about; the answer holds for that alone. `required` is
-    rupees, None when the broker gave no answer.
+    `asked` is the order as it was asked about; the answer holds for that alone. `required` and
+    `charges` are rupees, None when the broker gave no answer.
     """
 
     order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="margin")
     asked = models.JSONField(default=dict)
     required = ScaledDecimalField(null=True, blank=True)
+    charges = ScaledDecimalField(null=True, blank=True)
     error = models.TextField(blank=True)
     read_at = models.DateTimeField()
 

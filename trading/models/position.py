@@ -72,6 +72,19 @@ class ClosedTrade(models.Model):
     r_multiple = ScaledDecimalField(
         null=True, blank=True, help_text="P&L over the risk to the stop of the entry's exit plan."
     )
+    # Worked out by the worker soon after; empty until then.
+    entry_charges = ScaledDecimalField(
+        null=True, blank=True, help_text="Share in the charges of the entry order, rupees."
+    )
+    exit_charges = ScaledDecimalField(
+        null=True, blank=True, help_text="Share in the charges of the exit order, rupees."
+    )
+    depository_charges = ScaledDecimalField(
+        null=True, blank=True, help_text="For delivery out of the depository, rupees."
+    )
+    risk = ScaledDecimalField(
+        null=True, blank=True, help_text="Rupees at stake by the stop of the entry's exit plan."
+    )
     simulated = models.BooleanField(default=False)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField()
@@ -88,6 +101,8 @@ class ClosedTrade(models.Model):
                 fields=["strategy", "connection", "exchange", "symbol", "-closed_at"],
                 name="analytics_trades_exits",
             ),
+            models.Index(fields=["connection", "opened_at"], name="analytics_trades_opened"),
+            models.Index(fields=["symbol", "closed_at"], name="analytics_trades_symbol"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(qty__gt=0), name="analytics_trades_qty"),
@@ -96,3 +111,20 @@ class ClosedTrade(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} {self.qty} {self.symbol}: {self.pnl}"
+
+    @property
+    def charges(self) -> Decimal | None:
+        """Rupees of both orders; None until they are worked out."""
+        if self.entry_charges is None or self.exit_charges is None:
+            return None
+        return self.entry_charges + self.exit_charges + (self.depository_charges or Decimal(0))
+
+    @property
+    def net(self) -> Decimal | None:
+        """P&L after charges; None until they are worked out."""
+        return None if self.charges is None else self.pnl - self.charges
+
+    @property
+    def net_r(self) -> Decimal | None:
+        """Net P&L in units of the risk; None without a stop, and until it is worked out."""
+        return self.net / self.risk if self.net is not None and self.risk else None

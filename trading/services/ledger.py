@@ -18,8 +18,10 @@ from trading.domain.position import (
     fold,
     open_quantities,
 )
+from trading.domain.session import trading_day
 from trading.domain.values import InstrumentKey, Side
 from trading.models import ClosedTrade, Fill, Order, Position
+from trading.services import day_totals
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +152,7 @@ def record(order: Order, trade: Trade) -> bool:
     position.pnl = _exact(after.realised + after.unrealised(trade.price, order.multiplier))
     position.last_updated = trade.at
     position.save()
+    day_totals.mark(order.connection_id, [trading_day(trade.at)])
     return True
 
 
@@ -165,6 +168,7 @@ def correct(order: Order, trades: Iterable[Trade]) -> bool:
         trade = shown.get(fill.trade_id)
         if trade is None:
             fill.delete()
+            day_totals.mark(order.connection_id, [trading_day(fill.at)])
         elif (trade.quantity, trade.price) != (fill.qty, fill.price):
             Fill.objects.filter(pk=fill.pk).update(
                 qty=trade.quantity, price=trade.price, open_qty=0
@@ -195,6 +199,8 @@ def _rebuild(order: Order) -> None:
             Fill.objects.filter(pk=fill.pk).update(open_qty=left)
     ClosedTrade.objects.filter(**key).delete()
     _store_closed(state.closed)
+    # A trade is closed by a fill: the days of those that are gone are among these too.
+    day_totals.mark(order.connection_id, {trading_day(fill.at) for fill in fills})
     position.qty = state.quantity
     position.avg_price = _exact(state.average_price)
     position.realised = _exact(state.realised)

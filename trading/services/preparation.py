@@ -72,9 +72,10 @@ class _Missing:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a broker said of money: the margin, or why not, and the funds."""
+    """What a broker said of money: the margin with the charges, or why not, and the funds."""
 
     required: Decimal | None = None
+    charges: Decimal | None = None
     margin_error: BrokerError | None = None
     funds: Margins | None = None
     funds_error: BrokerError | None = None
@@ -233,10 +234,10 @@ def _ask_money(order: Order, missing: _Missing) -> "Future[_Told]":
 
 def _tell_money(broker: Broker, request: OrderRequest | None, funds: bool) -> _Told:
     """In a thread of its own: it asks the broker and touches no database."""
-    required, margin_error, told, funds_error = None, None, None, None
+    cost, margin_error, told, funds_error = None, None, None, None
     if request is not None:
         try:
-            required = broker.order_cost(request).required
+            cost = broker.order_cost(request)
         except BrokerError as error:
             margin_error = error
     if funds:
@@ -244,7 +245,13 @@ def _tell_money(broker: Broker, request: OrderRequest | None, funds: bool) -> _T
             told = broker.margins()
         except BrokerError as error:
             funds_error = error
-    return _Told(required, margin_error, told, funds_error)
+    return _Told(
+        required=cost.required if cost else None,
+        charges=cost.charges if cost else None,
+        margin_error=margin_error,
+        funds=told,
+        funds_error=funds_error,
+    )
 
 
 def _wait(asked: "Future[_Told]", missing: _Missing) -> _Told:
@@ -270,6 +277,7 @@ def _keep_money(order: Order, missing: _Missing, told: _Told, asked_at: datetime
                 defaults={
                     "asked": asked_of(order),
                     "required": told.required,
+                    "charges": told.charges,
                     "error": error.message if error else "",
                     "read_at": clock.now(),
                 },

@@ -30,6 +30,7 @@ from trading.services import (
     breakers,
     cancels,
     day_pnl,
+    day_totals,
     instrument_list,
     ledger,
     limiter,
@@ -58,6 +59,7 @@ _HOUSEKEEPING_SECONDS = 5.0
 _PRICES_SECONDS = 1.0
 _RISK_SECONDS = 1.0
 _INSTRUMENTS_SECONDS = 2.0
+_TOTALS_SECONDS = 1.0
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
 
 
@@ -146,10 +148,11 @@ class Worker:
                 self._followers[account.pk].start()
 
     def _start_helpers(self) -> None:
-        """Reads that may take their time, each in a thread of its own."""
+        """What may take its time, each in a thread of its own."""
         for name, step, seconds in (
             ("live-prices", self._refresh_prices, _PRICES_SECONDS),
             ("instrument-list", self._load_instruments, _INSTRUMENTS_SECONDS),
+            ("day-totals", day_totals.work, _TOTALS_SECONDS),
         ):
             thread = threading.Thread(
                 target=self._repeat, args=(step, seconds), name=name, daemon=True

@@ -107,6 +107,13 @@ class TradeSerializer(ModelSerializer):
     exit_order_id = serializers.IntegerField(read_only=True)
     opened_at = UtcField(read_only=True)
     closed_at = UtcField(read_only=True)
+    pnl = MoneyField(read_only=True, help_text="Rupees, before charges.")
+    charges = MoneyField(
+        read_only=True, allow_null=True, help_text="Rupees; null until they are worked out."
+    )
+    net = MoneyField(
+        read_only=True, allow_null=True, help_text="Rupees, after charges; null until then."
+    )
 
     class Meta:
         model = ClosedTrade
@@ -123,6 +130,8 @@ class TradeSerializer(ModelSerializer):
             "entry_price",
             "exit_price",
             "pnl",
+            "charges",
+            "net",
             "r_multiple",
             "simulated",
             "entry_order_id",
