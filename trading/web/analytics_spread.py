@@ -1,10 +1,11 @@
 """The figures of the analytics that show how values are spread: slippage and latency."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from trading.analytics import Report
 from trading.domain.performance import Bucket, Distribution
-from trading.templatetags.money import MINUS, qty, rupees
+from trading.templatetags.money import MINUS, milliseconds, qty, rupees
 from trading.web.figure import Figure, Table
 from trading.web.svg_charts import Bar, Words, counts
 from trading.web.svg_scale import short_rupees
@@ -73,12 +74,13 @@ def _name(bucket: Bucket, unit: str) -> str:
 
 
 def value_text(value: Decimal, unit: str) -> str:
-    """A value with its unit: −1.5 bps, ₹12.50, 350 ms, 1.20 s."""
+    """A value with its unit: −1.5 bps, ₹12.50, 350 ms, 1.20 s, 2 m 05 s."""
     if unit == "₹":
         return rupees(value)
     if unit == "ms":
-        return f"{value / _SECOND:.2f} s" if value >= _SECOND else f"{value:.0f} ms"
-    return f"{_signed(value, 1)} {unit}"
+        return milliseconds(timedelta(milliseconds=round(value)))
+    tenths = round(value, 1)
+    return f"{tenths or Decimal(0):f} {unit}".replace("-", MINUS)
 
 
 def _short(value: Decimal, unit: str) -> str:
@@ -86,10 +88,6 @@ def _short(value: Decimal, unit: str) -> str:
     if unit == "₹":
         return short_rupees(value)
     if unit == "ms":
-        text = (value / _SECOND).normalize() if value >= _SECOND else value.normalize()
-        return f"{text:f} {'s' if value >= _SECOND else 'ms'}"
+        size, name = (_SECOND, "s") if value >= _SECOND else (1, "ms")
+        return f"{(value / size).normalize():f} {name}"
     return f"{value.normalize():f}".replace("-", MINUS)
-
-
-def _signed(value: Decimal, places: int) -> str:
-    return f"{value:.{places}f}".replace("-", MINUS)

@@ -17,7 +17,7 @@ from trading.web.analytics_time import exposure_figures, time_figures
 from trading.web.csv_export import Column, csv_response, moment
 from trading.web.views.shared import actor, back, number_in, told
 
-_PAGE_SIZE = 25
+_PAGE_SIZE = 20
 
 
 @require_safe
