@@ -93,15 +93,15 @@ def _table(word: str, groups: Sequence[Group]) -> Table:
     best, between, worst = _ends(groups, _MOST_LINES)
     note = f"{qty(len(between))} between these are left out. " if between else ""
     return Table(
-        (word.capitalize(), "Trades", "Win rate", "Gross", "Charges", "Net"),
+        (word.capitalize(), "Net", "Trades", "Win rate", "Gross", "Charges"),
         [
             (
                 group.label,
+                pnl(group.net),
                 qty(group.trades),
                 f"{Decimal(100 * group.wins) / group.trades:.0f} %" if group.trades else NOTHING,
                 pnl(group.gross),
                 rupees(group.charges),
-                pnl(group.net),
             )
             for group in (*best, *worst)
         ],

@@ -163,7 +163,7 @@ def _stretches(time: Sequence[Part], place: Callable[[date], Decimal]) -> list[S
 
 
 def _equity_table(time: Sequence[Part]) -> Table:
-    head = (time[0].unit.capitalize(), "At its end", "Below the highest, at most")
+    head = (time[0].unit.capitalize(), "Net so far", "Drawdown, at most")
     return Table(
         head,
         [
@@ -193,15 +193,15 @@ def _by_part(time: Sequence[Part]) -> Figure:
         ],
     )
     table = Table(
-        (unit.capitalize(), "Trades", "Won", "Gross", "Charges", "Net"),
+        (unit.capitalize(), "Net", "Trades", "Won", "Gross", "Charges"),
         [
             (
                 part.name,
+                pnl(part.net),
                 qty(part.trades),
                 qty(part.wins),
                 pnl(part.gross),
                 rupees(part.charges),
-                pnl(part.net),
             )
             for part in traded
         ],
