@@ -79,8 +79,8 @@ def value_text(value: Decimal, unit: str) -> str:
         return rupees(value)
     if unit == "ms":
         return milliseconds(timedelta(milliseconds=round(value)))
-    tenths = round(value, 1)
-    return f"{tenths or Decimal(0):f} {unit}".replace("-", MINUS)
+    tenths = round(value, 1) or Decimal("0.0")  # nor −0.0
+    return f"{tenths:f} {unit}".replace("-", MINUS)
 
 
 def _short(value: Decimal, unit: str) -> str:
