@@ -17,6 +17,7 @@ from risk.models import RiskSettings, symbol_entries
 from risk.settings_service import REASON_LENGTH
 from risk.settings_values import MONEY, SETTINGS, to_json
 from risk.windows import parse_windows, windows_text
+from sigmatrader.admin_labels import name_parts
 from trading.domain.values import RiskScope
 
 _LINES = {"rows": 4, "cols": 60, "spellcheck": "false"}
@@ -97,6 +98,7 @@ class RiskSettingsForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        name_parts(self.fields["until"])
         for name in MONEY:
             value = self.initial.get(name)
             if isinstance(value, Decimal):

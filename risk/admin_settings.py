@@ -33,7 +33,6 @@ class RiskSettingsAdmin(LimitPages):
         "value_limit",
         "loss_limit",
         "clamp_mode",
-        "allow_short_selling",
         "max_open_positions",
         "symbol_lists",
         "version",

@@ -53,7 +53,8 @@ def _alert(
     }
 
 
-def _fill(server: Server) -> None:
+def fill(server: Server) -> None:
+    """Strategies, limits, orders of every kind, and some that wait."""
     for name in ("Supertrend", "Opening range", "Mean reversion"):
         server.api("/api/strategies/", data={"name": name})
     server.api(
@@ -94,7 +95,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with installation() as server, sync_playwright() as playwright:
         server.start_web()
-        _fill(server)
+        fill(server)
         chromium = playwright.chromium.launch(
             executable_path=programs.find_chromium(), args=list(FLAGS)
         )

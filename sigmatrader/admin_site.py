@@ -9,14 +9,23 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+
+from sigmatrader.admin_groups import grouped
 
 
 class SigmaTraderAdminSite(admin.AdminSite):
     site_header = "SigmaTrader admin"
     site_title = "SigmaTrader"
-    index_title = "Strategies, risk settings, connections and the records"
-    enable_nav_sidebar = True
+    index_title = "Administration"
+    enable_nav_sidebar = False  # the way back is in the breadcrumbs; lists need the room
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        groups = grouped(self.get_app_list(request))
+        return super().index(request, {"groups": groups, **(extra_context or {})})
 
     @login_not_required
     def login(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -23,7 +23,7 @@ from sigmatrader.models import DIGITS, STEP_SECONDS, TotpDevice
 
 logger = logging.getLogger(__name__)
 
-User = AbstractBaseUser | AnonymousUser
+User = AbstractUser | AnonymousUser
 
 ISSUER: Final = "SigmaTrader"
 RECOVERY_CODES: Final = 10
@@ -61,6 +61,11 @@ def has_second_factor(user: User) -> bool:
 def in_use() -> bool:
     """Whether anybody here is asked for codes."""
     return TotpDevice.objects.filter(confirmed=True).exists()
+
+
+def lacks_one(user: User) -> bool:
+    """Whether others here are asked for codes, and `user` is not."""
+    return in_use() and not has_second_factor(user)
 
 
 def confirmed_device(user: User) -> TotpDevice | None:

@@ -39,6 +39,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Outermost, so that static files go compressed too and are still "not modified" afterwards.
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # pads answers, so that their length tells nothing
     "sigmatrader.middleware.RequestIdMiddleware",
     "sigmatrader.middleware.ClientAddressMiddleware",
     "sigmatrader.middleware.NoStoreMiddleware",

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from rest_framework.authtoken.models import TokenProxy
 
 from risk import settings_service
+from sigmatrader.admin_labels import list_form, name_parts
 from sigmatrader.db import write_transaction
 from trading import (  # noqa: F401 – they register their models
     admin_books,
@@ -34,16 +35,30 @@ from trading.models import (
     WebhookSecret,
     WorkerHeartbeat,
 )
-from trading.services import webhook_secrets
+from trading.services import stopped_strategies, webhook_secrets
 from trading.templatetags.money import ist, pnl, price, qty
 
 # A list of REST tokens in clear helps nobody but a thief: manage.py drf_create_token makes them.
 admin.site.unregister(TokenProxy)
 
 
-class StrategyForm(forms.ModelForm):
+class StrategyRowForm(forms.ModelForm):
+    """A strategy of the list, or the part of its page that a stopped one is held by."""
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
+        if stored := Strategy.objects.filter(pk=self.instance.pk).first():
+            errors = stopped_strategies.why_not_changed(
+                stored, name=given.get("name"), mode=given.get("execution_mode")
+            )
+            for name, texts in errors.items():
+                self.add_error(name, texts)
+        return given
+
+
+class StrategyForm(StrategyRowForm):
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
         off_hours, product = given.get("off_hours"), given.get("default_product")
         if off_hours and product and (wrong := misfit(OffHours(off_hours), Product(product))):
             self.add_error("off_hours", wrong)
@@ -103,6 +118,19 @@ class StrategyAdmin(admin.ModelAdmin):
         ("Record", {"fields": ("created_at", "updated_at")}),
     )
 
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm]:
+        with_own = {"form": StrategyRowForm, **kwargs}
+        return list_form(super().get_changelist_form(request, **with_own))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With the strategies that are stopped among what must not be deleted."""
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        stopped = [text for one in objs if (text := stopped_strategies.why_not_deleted(one))]
+        if stopped:
+            # Its state and its breakers lack a right of their own, which hides the way out.
+            return shown, counts, set(), [*protected, *stopped]
+        return shown, counts, lacking, protected
+
     def delete_model(self, request: HttpRequest, obj: Strategy) -> None:
         """Its limits go first, so that their history says so."""
         with write_transaction():
@@ -127,6 +155,11 @@ class WebhookSecretAdmin(admin.ModelAdmin):
     list_display = ("label", "opens", "valid_until", "created_at")
     list_select_related = ("strategy",)
     fields = ("label", "strategy", "valid_until", "created_at")
+
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> forms.Field | None:
+        field = super().formfield_for_dbfield(*args, **kwargs)
+        name_parts(field)
+        return field
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: WebhookSecret | None = None

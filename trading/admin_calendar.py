@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
 from sigmatrader import clock
-from trading.domain.coverage import WARN_DAYS
+from trading.domain.coverage import WARN_DAYS, too_far
 from trading.domain.session import trading_day
 from trading.models import MarketDay, MarketHours
 from trading.services import calendar, calendar_import
@@ -39,10 +39,19 @@ class _CalendarAdmin(admin.ModelAdmin):
         transaction.on_commit(calendar.forget)
 
 
+class HoursForm(forms.ModelForm):
+    def clean_covered_until(self) -> date:
+        until: date = self.cleaned_data["covered_until"]
+        if problem := too_far(until, trading_day(clock.now())):
+            raise forms.ValidationError(problem)
+        return until
+
+
 @admin.register(MarketHours)
 class MarketHoursAdmin(_CalendarAdmin):
     """One row for each segment; none is added or deleted."""
 
+    form = HoursForm
     list_display = ("segment", "session", "square_off", "after_market", "auction", "known_until")
     fieldsets = (
         (None, {"fields": ("segment", "covered_until", "source")}),
@@ -120,6 +129,20 @@ class ImportForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
     )
 
+    def __init__(self, *args: Any, may_extend: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._may_extend = may_extend
+
+    def clean_until(self) -> date | None:
+        """How far the days are known is the market hours' own, and takes their right."""
+        until: date | None = self.cleaned_data["until"]
+        if until is not None and not self._may_extend:
+            raise forms.ValidationError(
+                "Your login may not change market hours: leave this empty, or ask an "
+                "administrator for the right trading.change_markethours."
+            )
+        return until
+
     def store(self) -> calendar_import.Imported | None:
         """What the import did; None when it was refused, with the reasons at the file's field."""
         file: UploadedFile = self.cleaned_data["file"]
@@ -162,7 +185,11 @@ class MarketDayAdmin(_CalendarAdmin):
         """Ask for the file, take it, or say which lines are wrong."""
         if not (self.has_add_permission(request) and self.has_change_permission(request)):
             raise PermissionDenied
-        form = ImportForm(request.POST or None, request.FILES or None)
+        form = ImportForm(
+            request.POST or None,
+            request.FILES or None,
+            may_extend=request.user.has_perm("trading.change_markethours"),
+        )
         if request.method == "POST" and form.is_valid() and (done := form.store()):
             self._note(request, form.cleaned_data["file"].name, done)
             messages.success(request, str(done))

@@ -149,6 +149,19 @@ def waiting_orders() -> QuerySet[Order]:
     return _with_links(Order.objects.filter(status=Status.WAITING)).order_by("created_at", "pk")
 
 
+def orders_by_age(ids: Iterable[int]) -> QuerySet[Order]:
+    """These orders, oldest first."""
+    return _with_links(Order.objects.filter(pk__in=list(ids))).order_by("created_at", "pk")
+
+
+def in_queue(rows: QuerySet[Order], text: str) -> QuerySet[Order]:
+    """Those of `rows` whose symbol, strategy or account holds `text`; all when it is empty."""
+    if not text:
+        return rows
+    strategy = Q(strategy__name__icontains=text) | Q(alert__strategy_name__icontains=text)
+    return rows.filter(_names(text) | strategy | Q(connection__name__icontains=text))
+
+
 def orders_on_the_way() -> QuerySet[Order]:
     """QUEUED, or at the broker with an end still to come; oldest first."""
     return _with_links(Order.objects.filter(status__in=ON_THE_WAY)).order_by("created_at", "pk")
@@ -271,9 +284,19 @@ def _mentions(text: str) -> Q:
 # -- alerts --------------------------------------------------------------------------------------
 
 
-def search_alerts(outcome: str = "", text: str = "") -> QuerySet[Alert]:
-    """Alerts with their orders, newest first."""
+def search_alerts(
+    *,
+    outcome: str = "",
+    strategy_id: int | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    text: str = "",
+) -> QuerySet[Alert]:
+    """Alerts with their orders that meet every condition given. Days are IST, both included."""
     rows = Alert.objects.select_related("strategy").prefetch_related("orders")
+    rows = between_days(rows, "received_at", first_day, last_day)
+    if strategy_id is not None:
+        rows = rows.filter(strategy_id=strategy_id)
     if outcome:
         rows = rows.filter(outcome=outcome)
     if text:

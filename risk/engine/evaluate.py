@@ -113,7 +113,8 @@ class _Run:
             text = "Not applied: the order only shrinks a position."
             finding = replace(finding, verdict=Verdict.PASS, message=text)
         if finding.verdict is Verdict.CLAMP:
-            self.quantity = finding.quantity
+            # An exit is cut by a limit with REJECT too, which looks at all that entered.
+            self.quantity = min(self.quantity, finding.quantity)
         if finding.verdict is not Verdict.PASS:
             self.notes.append(finding.message)
         self.checks.append(

@@ -1,4 +1,4 @@
-// What HTMX alone can't do: theme, copying, toasts, running ages, merging the queue, a lost server.
+// What HTMX alone can't do: theme, copying, toasts, running ages, a lost server.
 // Every page works without this file.
 
 const root = document.documentElement;
@@ -28,10 +28,16 @@ function nextTheme() {
 
 const toasts = document.getElementById("toasts");
 
+// A toast stays while it is pointed at or focused, and twice as long when there is something to undo.
 function fade(toast) {
   if (toast.classList.contains("toast-error") || toast.dataset.fading) return;
   toast.dataset.fading = "yes";
-  setTimeout(() => toast.remove(), TOAST_MS);
+  const rest = toast.querySelector("[data-undo]") ? 2 * TOAST_MS : TOAST_MS;
+  const leave = () => {
+    if (toast.matches(":hover, :focus-within")) setTimeout(leave, TOAST_MS);
+    else toast.remove();
+  };
+  setTimeout(leave, rest);
 }
 
 function say(text) {
@@ -113,48 +119,6 @@ setInterval(() => {
   }
 }, 1000);
 
-// -- the queue: rows are renewed one by one, and none moves or is taken away under the pointer -
-
-const isBusy = (row) => "busy" in row.dataset || row.querySelector(".htmx-request") !== null;
-
-function renew(old, row) {
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-  // What is unfolded shows what it had until it is asked again, which opening it does.
-  for (const open of old.querySelectorAll(":scope > details[open]")) {
-    const fresh = row.querySelector(`#${open.id}`);
-    fresh?.replaceChildren(...open.childNodes);
-    fresh?.setAttribute("open", "");
-  }
-  old.replaceWith(row);
-  htmx.process(row);
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-}
-
-function merge(live, html) {
-  const fresh = new DOMParser().parseFromString(html, "text/html");
-  const seen = new Set();
-  for (const list of fresh.querySelectorAll("ol")) {
-    for (const row of list.querySelectorAll(":scope > li")) {
-      seen.add(row.id);
-      const old = document.getElementById(row.id);
-      if (!old) {
-        const added = document.importNode(row, true);
-        document.getElementById(list.id).append(added);
-        htmx.process(added);
-      } else if (old.dataset.v !== row.dataset.v && !isBusy(old)) {
-        renew(old, document.importNode(row, true));
-      }
-    }
-  }
-  for (const row of live.querySelectorAll("li[data-row]")) {
-    const ended = row.classList.contains("qrow-ended");
-    if (!seen.has(row.id) && !ended && !isBusy(row)) {
-      htmx.ajax("GET", row.dataset.row, { target: row, swap: "outerHTML" });
-    }
-  }
-  live.dataset.v = fresh.querySelector("[data-token]").dataset.token;
-}
-
 // -- HTMX: polls carry what they know, slow down while hidden, and say when the server is lost ------
 
 let failures = 0;
@@ -187,13 +151,10 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr, target } = event.detail;
+  const { xhr } = event.detail;
   if (xhr.responseURL.includes("/accounts/login/")) {
     event.detail.shouldSwap = false;
     location.reload();
-  } else if (xhr.status === 200 && event.detail.elt.hasAttribute("data-merge")) {
-    event.detail.shouldSwap = false;
-    merge(target, xhr.responseText);
   }
 });
 

@@ -1,6 +1,7 @@
 """What holds for every order, every state of affairs and every set of limits."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 from risk.engine.denials import Code, Verdict
 from risk.engine.evaluate import Decision, evaluate
 from risk.engine.gates import GATES
-from risk.engine.rules import RULES, LimitRule
+from risk.engine.rules import RULES, LimitRule, reference_price
 from risk.engine.snapshot import net_held, only_shrinks
+from tests.risk.cases import global_limits, strategy_limits
 from tests.risk.drawn import (
     intents,
     scopes,
@@ -19,7 +21,7 @@ from tests.risk.drawn import (
     states,
     tightened,
 )
-from trading.domain.values import ClampMode, Side, TradingStateName
+from trading.domain.values import ClampMode, OrderType, Side, TradingStateName
 
 CUTTING = frozenset(rule.setting for rule in RULES if isinstance(rule, LimitRule) and rule.cuts)
 SPARING = frozenset(
@@ -127,6 +129,60 @@ def test_where_only_entries_are_guarded_an_exit_passes_whole(closing, limits):
     intent, snapshot = closing
     unlotted = replace(intent, lot_size=1)
     assert verdict(evaluate(unlotted, snapshot, limits)) == (Verdict.PASS, intent.quantity)
+
+
+@st.composite
+def lotted_exits(draw, orders, situations):
+    """An order that closes some whole lots, and may say so."""
+    intent, snapshot = draw(exits(orders, situations))
+    lots = intent.quantity // intent.lot_size
+    assume(lots)
+    return replace(
+        intent, quantity=lots * intent.lot_size, reduce_only=draw(st.booleans())
+    ), snapshot
+
+
+_sizes = {
+    "clamp_mode": st.sampled_from(ClampMode),
+    "max_quantity_per_order": st.none() | st.integers(1, 20),
+    "max_order_value": st.none() | st.decimals("1", "9000", places=2),
+}
+small_sizes = st.tuples(st.builds(global_limits, **_sizes), st.builds(strategy_limits, **_sizes))
+
+
+@given(lotted_exits(sound_intents, sound_snapshots), small_sizes, st.booleans())
+def test_an_exit_is_cut_to_a_lot_for_its_size_and_never_denied(closing, limits, priced):
+    intent, snapshot = closing
+    if not priced:
+        intent = replace(intent, order_type=OrderType.MARKET, reference_price=None)
+        snapshot = replace(snapshot, last_price=None)
+    decision = evaluate(intent, snapshot, limits)
+    assert intent.lot_size <= decision.final_qty <= intent.quantity
+    assert decision.final_qty % intent.lot_size == 0
+
+
+@given(sound_intents, sound_snapshots, small_sizes)
+def test_no_order_is_over_the_limits_of_its_size_but_the_last_lot_of_an_exit(
+    intent, snapshot, limits
+):
+    sent = evaluate(intent, snapshot, limits).final_qty
+    price, _ = reference_price(intent, snapshot)
+    inside = all(
+        sent <= (scope.max_quantity_per_order or sent)
+        and sent * price * intent.multiplier <= (scope.max_order_value or Decimal("Infinity"))
+        for scope in limits
+    )
+    last_lot = replace(intent, quantity=intent.lot_size)
+    assert inside or (sent == intent.lot_size and only_shrinks(last_lot, snapshot, intent.lot_size))
+
+
+@given(st.data(), sound_intents, sound_snapshots, small_sizes)
+def test_a_tighter_limit_of_its_size_never_lets_more_of_an_order_through(
+    data, intent, snapshot, limits
+):
+    tight = [data.draw(tightened(scope)) for scope in limits]
+    loosely = evaluate(intent, snapshot, limits).final_qty
+    assert evaluate(intent, snapshot, tight).final_qty <= loosely
 
 
 @given(sound_intents, sound_snapshots, scopes(SPARING & CUTTING))

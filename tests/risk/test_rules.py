@@ -1,5 +1,6 @@
 """Each limit rule by example."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -207,6 +208,40 @@ def test_a_value_limit_without_any_price_denies(unusable):
         "max_order_value=10000 in GLOBAL needs a price and none is known for NSE:INFY: "
         "give the order a limit price, or wait for a last price.",
     )
+
+
+# Exits over the limits of one order
+
+
+@pytest.mark.parametrize("clamp_mode", ClampMode)
+@pytest.mark.parametrize(
+    "limit", [{"max_order_value": Decimal(99)}, {"max_quantity_per_order": 50}]
+)
+def test_one_lot_of_an_exit_goes_though_it_is_over_the_limit(limit, clamp_mode):
+    limits = [global_limits(clamp_mode=clamp_mode, **limit)]
+    closing = order(Side.SELL, 75, lot_size=75)
+    decision = evaluate(closing, facts(150), limits)
+    assert (decision.outcome, decision.final_qty) == ("PASS", 75)
+    assert decision.checks[-1].message.startswith("Not applied: one lot of an exit always goes.")
+    assert evaluate(replace(closing, quantity=150), facts(150), limits).final_qty == 75
+    assert evaluate(closing, facts(), limits).outcome == "DENY"
+    assert evaluate(closing, facts(74), limits).outcome == "DENY"
+
+
+def test_a_limit_that_rejects_cuts_an_exit_to_what_is_inside():
+    limits = [global_limits(max_order_value=Decimal(350), clamp_mode=ClampMode.REJECT)]
+    assert evaluate(order(Side.SELL, 10), facts(10), limits).final_qty == 3
+    turning = evaluate(order(Side.SELL, 11), facts(10), limits)
+    assert turning.outcome == "DENY"
+
+
+def test_without_any_price_one_lot_of_an_exit_goes():
+    limits = [global_limits(max_order_value=Decimal(350), clamp_mode=ClampMode.REJECT)]
+    decision = evaluate(order(Side.SELL, 10, reference_price=None), facts(10), limits)
+    assert decision.final_qty == 1
+    assert check_of(decision, Code.MAX_ORDER_VALUE).value == "no price"
+    turning = evaluate(order(Side.SELL, 11, reference_price=None), facts(10), limits)
+    assert "needs a price" in turning.reasons[0]
 
 
 # Symbol lists

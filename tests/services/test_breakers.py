@@ -207,7 +207,7 @@ def test_a_strategy_that_sends_too_much_is_set_to_manual(limits: RiskSettings):
     assert "runaway sent 2 orders by itself within 5 minutes" in breaker().reason
 
 
-def test_setting_it_to_auto_again_closes_the_breaker(limits: RiskSettings):
+def test_setting_it_to_auto_again_without_resuming_it_sends_nothing(limits: RiskSettings):
     strategy = running_strategy(limits)
     for symbol in ("A", "B"):
         an_auto(symbol, strategy=strategy)
@@ -218,8 +218,9 @@ def test_setting_it_to_auto_again_closes_the_breaker(limits: RiskSettings):
     strategy.refresh_from_db()
     an_auto("C", strategy=strategy)
     send_all()
-    assert statuses()[-1] == "EXECUTED"
-    assert Breaker.objects.get().closed_by == "settings"
+    strategy.refresh_from_db()
+    assert (statuses()[-1], strategy.execution_mode) == ("WAITING", Mode.MANUAL)
+    assert Breaker.objects.get().closed_at is None
 
 
 def test_resuming_the_strategy_closes_its_breaker(limits: RiskSettings):

@@ -1,6 +1,6 @@
 """The calendar in use follows its tables; files of days are taken whole or not at all."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 from brokers import hours
 from sigmatrader import checks, clock
 from trading.domain.calendar import Day, DayKind, Segment
-from trading.domain.session import session_on
+from trading.domain.coverage import MOST_DAYS_AHEAD
+from trading.domain.session import session_on, trading_day
 from trading.domain.shipped_calendar import SHIPPED
 from trading.models import Instrument, MarketDay, MarketHours
 from trading.services import calendar, calendar_import
@@ -203,6 +204,32 @@ def test_text_of_another_encoding_or_without_end_is_refused() -> None:
 def test_what_is_known_never_shrinks_by_an_import() -> None:
     (problem,) = refused("EQUITY,2026-12-24,CLOSED,,,\n", until=date(2026, 12, 30))
     assert "EQUITY is known until 31 Dec 2026 already" in problem
+
+
+def test_nobody_knows_the_days_of_more_than_three_years() -> None:
+    line = "EQUITY,2027-01-26,CLOSED,,,\n"
+    (problem,) = refused(line, until=date(9999, 12, 31))
+    assert "up to" in problem and "9999" in problem
+    last = trading_day(clock.now()) + timedelta(days=MOST_DAYS_AHEAD)
+    refused(line, until=last + timedelta(days=1))
+    assert take(line, until=last).until == last
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2100-01-01", "9999-12-31"])
+def test_a_day_of_another_century_is_refused(day: str) -> None:
+    (problem,) = refused(f"EQUITY,{day},CLOSED,,,\n")
+    assert "the year must be 2000 to 2099" in problem
+
+
+def test_of_many_wrong_lines_the_first_are_named_and_the_others_counted() -> None:
+    problems = refused("EQUITY,never,CLOSED,,,\n" * 60)
+    assert len(problems) == calendar_import.MOST_PROBLEMS + 1
+    assert problems[-1] == "And 10 more problems like these."
+
+
+def test_a_file_of_too_many_days_is_refused() -> None:
+    lines = "EQUITY,2027-01-26,CLOSED,,,\n" * (calendar_import.MOST_ROWS + 1)
+    assert refused(lines) == ["The file has over 5000 days: split it."]
 
 
 def test_the_command_takes_a_file_as_spreadsheets_write_it(tmp_path: Path) -> None:

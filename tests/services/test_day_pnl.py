@@ -1,6 +1,7 @@
 """The day's profit and loss: by the broker when there is money, by our fills on paper."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -127,6 +128,66 @@ def test_a_broker_that_has_not_shown_this_day_is_not_known(read_at):
     account = live(read_at=read_at)
     theirs(account, 10, day_pnl=Decimal(-500))
     assert pnl(account) is None
+
+
+OLD = NOON - timedelta(minutes=3)
+
+
+def test_a_loss_that_was_read_minutes_ago_is_not_known_while_something_is_open():
+    account = live(read_at=OLD)
+    theirs(account, 10, day_pnl=Decimal(-500), last_price=Decimal(1510), read_at=OLD)
+    assert day_facts(account, NOON).unrealised is None
+    price("1500", OLD + timedelta(seconds=10))
+    assert pnl(account) is None
+    price("1500", NOON - timedelta(seconds=30))
+    assert pnl(account) == Decimal(-600)
+
+
+def test_every_open_position_needs_a_price_of_now():
+    account = live(read_at=OLD)
+    theirs(account, 10, day_pnl=Decimal(-500), last_price=Decimal(1510), read_at=OLD)
+    theirs(account, -5, tradingsymbol="TCS", day_pnl=Decimal(-100), read_at=OLD)
+    price("1500")
+    assert pnl(account) is None
+
+
+def test_a_loss_that_was_read_minutes_ago_counts_when_nothing_is_open():
+    account = live(read_at=OLD)
+    theirs(account, 0, day_pnl=Decimal(-500), last_price=Decimal(1510), read_at=OLD)
+    assert pnl(account) == Decimal(-500)
+
+
+def test_a_position_that_our_fill_closed_needs_no_price_of_now():
+    account = live(read_at=OLD)
+    theirs(account, 10, day_pnl=Decimal(-500), last_price=Decimal(1510), read_at=OLD)
+    traded(account, "SELL", 10, "1490", at=OLD + timedelta(seconds=1))
+    assert pnl(account) == Decimal(-700)
+
+
+def test_a_position_that_our_fill_opened_is_known_for_as_long_as_its_price_is_of_now():
+    account = live(read_at=OLD)
+    traded(account, "BUY", 10, "1500", at=OLD + timedelta(seconds=61))
+    assert pnl(account) == Decimal(0)
+    traded(account, "BUY", 10, "1600", tradingsymbol="TCS", at=OLD + timedelta(seconds=59))
+    assert pnl(account) is None
+
+
+def test_slow_rounds_keep_what_was_read_for_longer(settings):
+    settings.ST = replace(settings.ST, RECONCILE_INTERVAL_SECONDS=60.0)
+    account = live(read_at=OLD)
+    theirs(account, 10, day_pnl=Decimal(-500), last_price=Decimal(1510), read_at=OLD)
+    assert pnl(account) == Decimal(-500)
+
+
+def test_a_strategy_with_money_is_judged_by_no_price_of_minutes_ago():
+    account = live()
+    strategy = StrategyFactory()
+    traded(account, "BUY", 10, "1500", strategy=strategy, at=OLD)
+    shown = theirs(account, 10, day_pnl=Decimal(0), last_price=Decimal(1470), read_at=OLD)
+    assert day_facts(account, NOON, strategy.pk).unrealised is None
+    shown.read_at = NOON
+    shown.save()
+    assert pnl(account, strategy.pk) == Decimal(-300)
 
 
 def test_a_position_whose_day_the_broker_does_not_tell_is_not_known():

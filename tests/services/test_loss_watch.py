@@ -10,7 +10,7 @@ from brokers.accounts import ensure_paper_account
 from brokers.models import BrokerConnection, PriceSource
 from brokers.prices import record_price
 from risk import policy
-from risk.models import RiskDay, RiskSettings, TradingStateChange
+from risk.models import RiskDay, RiskSettings, SquareOff, TradingStateChange
 from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
 from tests.support.positions import working
@@ -18,7 +18,9 @@ from tests.support.trades import traded
 from trading.domain.order import Status
 from trading.domain.values import Mode, StateScope, TradingStateName
 from trading.models import Order
-from trading.services import halting, loss_watch
+from trading.services import halting, loss_watch, squareoff, squaring
+from trading.services.claim import claim_next
+from trading.services.dispatch import send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -150,6 +152,80 @@ def test_a_strategy_with_its_own_limit_is_stopped_alone(account):
     assert state(account) is ACTIVE
     reason = TradingStateChange.objects.get().reason
     assert reason.endswith("max_daily_loss=₹99.50 in STRATEGY(supertrend).")
+
+
+def square_off(account: BrokerConnection, scope: str) -> SquareOff:
+    target = {"connection_id": account.pk} if scope == "ACCOUNT" else {}
+    change = halting.set_state("REDUCING", scope, "enough", "asha", **target, square_off=True)
+    assert change.square_off is not None
+    squaring.step(clock.now())
+    return change.square_off
+
+
+def close(account: BrokerConnection) -> None:
+    """The exits that are queued go and fill; the square-off sees that it is flat."""
+    while (claim := claim_next("here:1:1")) is not None:
+        send(claim)
+    squaring.step(clock.now())
+
+
+@pytest.mark.parametrize("scope", ["ACCOUNT", "EVERYTHING"])
+def test_a_square_off_goes_on_to_flat_before_the_halt(account, scope, caplog):
+    traded(account, "BUY", 10, "1500")
+    price("1300")
+    row = square_off(account, scope)
+    look()
+    exit_ = Order.objects.get(origin="SQUAREOFF")
+    assert (exit_.status, state(account)) == (Status.QUEUED, REDUCING)
+    where = "account paper" if scope == "ACCOUNT" else "everything"
+    told = (
+        "Day's loss ₹2,000.00 has reached 1.5 × max_daily_loss=1,000 in GLOBAL. "
+        f"The square-off of {where} goes on; HALTED follows when it is flat."
+    )
+    assert TradingStateChange.objects.first().reason == told
+    assert f"ALARM: {told}" in caplog.text
+    close(account)
+    row.refresh_from_db()
+    assert row.outcome == "Flat."
+    target = {"connection_id": account.pk} if scope == "ACCOUNT" else {}
+    assert policy.state_of(StateScope(scope), **target) is HALTED
+    assert "1.5 × max_daily_loss" in TradingStateChange.objects.first().reason
+
+
+def test_a_product_that_is_being_closed_is_flat_before_the_halt(account):
+    traded(account, "BUY", 10, "1500")
+    price("1300")
+    squareoff.begin(StateScope.EVERYTHING, "day over", "schedule", product="MIS")
+    squaring.step(clock.now())
+    look()
+    assert (Order.objects.get(origin="SQUAREOFF").status, state(account)) == ("QUEUED", REDUCING)
+    close(account)
+    look()
+    assert state(account) is HALTED
+    assert policy.state_of(StateScope.EVERYTHING) is ACTIVE
+
+
+def test_a_square_off_of_one_strategy_holds_no_halt_of_the_account_up(account):
+    strategy = StrategyFactory()
+    traded(account, "BUY", 10, "1500", strategy=strategy)
+    price("1300")
+    squareoff.begin(StateScope.STRATEGY, "out", "asha", strategy_id=strategy.pk)
+    look()
+    assert state(account) is HALTED
+
+
+def test_a_square_off_of_an_account_comes_before_the_halt_of_its_strategy(account):
+    RiskSettings.objects.update(max_daily_loss=None)
+    strategy = StrategyFactory(name="supertrend", connection=account)
+    RiskSettings.objects.create(scope="STRATEGY", strategy=strategy, max_daily_loss=Decimal(100))
+    traded(account, "BUY", 10, "1500", strategy=strategy)
+    price("1400")
+    square_off(account, "ACCOUNT")
+    look()
+    assert policy.state_of(StateScope.STRATEGY, strategy_id=strategy.pk) is REDUCING
+    assert Order.objects.get(origin="SQUAREOFF").status == Status.QUEUED
+    close(account)
+    assert state(account) is HALTED
 
 
 def test_a_day_that_is_not_known_moves_nothing(account):

@@ -169,6 +169,17 @@ def test_a_large_position_goes_in_pieces_that_the_exchange_takes():
     assert quantities() == [0]
 
 
+@pytest.mark.parametrize("clamp_mode", ["CLAMP", "REJECT"])
+def test_what_is_worth_more_than_one_order_may_be_goes_lot_by_lot(clamp_mode):
+    RiskSettings.objects.update(max_order_value=Decimal(1000), clamp_mode=clamp_mode)
+    traded(paper(), "BUY", 3, "1500")
+    price("1500")
+    row = ask()
+    turn(3)
+    row.refresh_from_db()
+    assert ([one.qty for one in exits()], row.outcome) == ([1, 1, 1], "Flat.")
+
+
 def test_one_account_or_one_product_is_squared_off_alone():
     traded(paper(), "BUY", 10, "1500")
     traded(paper(), "BUY", 5, "1500", product="NRML")
@@ -210,6 +221,28 @@ def test_after_some_tries_a_person_is_told_and_may_still_exit(road: Road):
     assert row.outcome == "Not flat: 10 long NSE:INFY MIS on paper: RMS: no."
     assert len(exits()) == squaring.TRIES
     assert state() is TradingStateName.REDUCING  # a halt would hold the person's exit too
+
+
+def test_a_round_of_many_pieces_that_is_refused_is_one_try(road: Road):
+    RiskSettings.objects.update(max_quantity_per_order=1)
+    traded(paper(), "BUY", 7, "1500")
+    road.before += [Refused("try later")] * 7
+    row = ask()
+    turn(12)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([0], "Flat.")
+    assert [one.status for one in exits()] == ["FAILED"] * 7 + ["EXECUTED"] * 7
+
+
+def test_a_round_of_which_something_filled_is_no_lost_try(road: Road):
+    RiskSettings.objects.update(max_quantity_per_order=1)
+    traded(paper(), "BUY", 7, "1500")
+    for left in range(7, 0, -1):
+        road.before += [lambda: None, *[Refused("not so many")] * (left - 1)]
+    row = ask()
+    turn(40)
+    row.refresh_from_db()
+    assert (quantities(), row.outcome) == ([0], "Flat.")
 
 
 def test_a_halt_while_it_runs_stops_it():

@@ -4,13 +4,15 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from brokers.accounts import ensure_paper_account
 from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.factories import StrategyFactory
 from trading.models import Alert, Order
-from trading.services import whatif
+from trading.services import whatif, whatif_csv
 from trading.services.errors import InvalidChange
 from trading.services.whatif_replay import Outcome
 
@@ -136,3 +138,45 @@ def test_too_many_alerts_are_refused_with_the_number(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(whatif, "MOST_ALERTS", 2)
     errors = refused(*["2026-11-23,,NSE:INFY,BUY,10,1500"] * 3)
     assert errors == ["Line 4: at most 2 alerts are replayed at once: leave the rest out."]
+
+
+def test_more_symbols_than_are_replayed_at_once_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whatif_csv, "MOST_SYMBOLS", 2)
+    lines = [f"2026-11-23 10:15,,NSE:S{n % 2},BUY,1,10" for n in range(6)]
+    assert len(run(*lines).report.rows) == 6
+    (problem,) = refused(*lines, "2026-11-23 10:15,,NSE:S3,BUY,1,10")
+    assert problem == "Line 8: at most 2 different symbols are replayed at once: split it."
+
+
+@pytest.mark.parametrize("text", ["9" * 11, "1" * 4301, "1" * 20 + "0" * 5000, "0" * 11])
+def test_a_gigantic_quantity_is_refused_beside_its_line(text: str) -> None:
+    (problem,) = refused(f"2026-11-23 10:15,,NSE:INFY,BUY,{text},10")
+    assert problem.startswith("Line 2: quantity")
+    assert len(problem) < 200
+
+
+def test_reading_counts_as_time_too() -> None:
+    looks = iter([True, True, False])
+    with pytest.raises(InvalidChange) as refusal:
+        whatif_csv.of_file(
+            "\n".join([HEADER, *["2026-11-23 10:15,,NSE:INFY,BUY,1,10"] * 5]).encode(),
+            100,
+            clock.now(),
+            keep_going=lambda: next(looks),
+        )
+    assert refusal.value.errors["csv"] == [
+        "Line 4: reading has taken too long up to here: leave the rest out."
+    ]
+    with pytest.raises(InvalidChange, match="1 mistake"):
+        whatif.of_file(f"{HEADER}\n2026-11-23 10:15,,NSE:INFY,BUY,1,10".encode(), patience=0)
+
+
+def test_more_alerts_take_no_more_queries(django_assert_num_queries) -> None:
+    line = "2026-11-23 10:15,supertrend,NSE:INFY,BUY,1,10"
+    run(line)  # the calendar is read once in a while
+    with CaptureQueriesContext(connection) as few:
+        run(line)
+    with django_assert_num_queries(len(few)):
+        run(*[line] * 20)

@@ -113,7 +113,8 @@ PageFactory = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[PageFactory]:
-    """`open_page(server, logged_in=True, javascript=True, scheme="light", size="wide")` -> Page.
+    """`open_page(server, logged_in=True, javascript=True, scheme="light", size="wide",
+    bypass_csp=False)` -> Page.
 
     At the end the test fails when a page had a script error, broke its own content policy, or
     asked another host for anything.
@@ -128,12 +129,14 @@ def open_page(browser: Browser) -> Iterator[PageFactory]:
         javascript: bool = True,
         scheme: str = "light",
         size: str = "wide",
+        bypass_csp: bool = False,
     ) -> Page:
         width, height = SIZES[size]
         context = browser.new_context(
             base_url=server.base_url,
             viewport={"width": width, "height": height},
             java_script_enabled=javascript,
+            bypass_csp=bypass_csp,
             color_scheme="dark" if scheme == "dark" else "light",
             locale="en-IN",
             timezone_id="Asia/Kolkata",

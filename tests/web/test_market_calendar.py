@@ -4,6 +4,7 @@ from datetime import date, datetime, time
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -59,6 +60,23 @@ def test_the_import_page_is_for_those_who_may_change_days(client, django_user_mo
     assert client.post(reverse(URL), upload("NSE,2027-01-26,CLOSED,,,\n")).status_code == 403
     client.logout()
     assert client.get(reverse(URL)).status_code == 302
+
+
+def test_how_far_days_are_known_is_moved_by_those_who_may_change_hours(
+    client, django_user_model
+) -> None:
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__endswith="_marketday"))
+    client.force_login(clerk)
+    before = list(MarketHours.objects.values_list("covered_until", flat=True))
+    lines = "NSE,2027-01-26,CLOSED,,,Republic Day\n"
+    page = client.post(reverse(URL), upload(lines, until="2027-12-31"))
+    assert "trading.change_markethours" in page.content.decode()
+    assert not MarketDay.objects.filter(date__year=2027).exists()
+    assert client.post(reverse(URL), upload(lines)).status_code == 302
+    assert list(MarketHours.objects.values_list("covered_until", flat=True)) == before
+    clerk.user_permissions.add(Permission.objects.get(codename="change_markethours"))
+    assert client.post(reverse(URL), upload(lines, until="2027-12-31")).status_code == 302
 
 
 def test_days_are_listed_with_their_hours_and_a_way_to_import(admin_client) -> None:
@@ -120,6 +138,8 @@ def test_hours_are_edited_and_never_added_or_deleted(boss, admin_client) -> None
     calendar.current()
     assert boss(page, values).status_code == 302
     assert calendar.current().hours_of("NFO").closes == time(15, 30)
+    far = boss(page, {**values, "covered_until": "9999-12-31"})
+    assert "Days can&#x27;t be known until 31 Dec 9999" in far.content.decode()
     answer = boss(page, {**values, "auction_opens": "15:20"})
     assert "all of the closing auction or nothing" in answer.content.decode()
 

@@ -1,7 +1,7 @@
 """What every view of the API has in common."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.db import Error as DatabaseFault
@@ -45,6 +45,24 @@ class MayManageAccounts(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(request.user.has_perm("brokers.change_brokerconnection"))
+
+
+class MayWrite(BasePermission):
+    """Whoever may write such rows in the admin may write them here; every login may read.
+
+    The view's `rights` say for each method what it takes.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        rights: Mapping[str, tuple[str, ...]] = getattr(view, "rights", {})
+        missing = [
+            one for one in rights.get(request.method or "", ()) if not request.user.has_perm(one)
+        ]
+        self.message = (
+            f"Your login lacks the right {', '.join(missing)}: an administrator can give it in "
+            "the admin."
+        )
+        return not missing
 
 
 class ApiView(GenericAPIView[Any]):

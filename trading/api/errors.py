@@ -18,7 +18,7 @@ from rest_framework.views import set_rollback
 from sigmatrader.crypto import CryptoError
 from sigmatrader.db import Busy
 from trading.domain.order import IllegalTransition
-from trading.services.errors import Conflict, ServiceError
+from trading.services.errors import Conflict, NotAllowed, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         body = error_body(exc.code, exc.message, exc.errors) | dict(exc.extra)
         return Response(body, status=exc.status_code)
     if isinstance(exc, ServiceError):
-        code = status.HTTP_409_CONFLICT if isinstance(exc, Conflict) else 400
-        return Response(error_body(exc.code, exc.message, exc.errors), status=code)
+        return Response(error_body(exc.code, exc.message, exc.errors), status=_status_of(exc))
     if isinstance(exc, IllegalTransition):
         return Response(error_body("conflict", str(exc)), status=409)
     if isinstance(exc, DjangoValidationError):
@@ -86,6 +85,12 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         return _not_now(exc)
     logger.error("an API call broke", exc_info=exc)
     return Response(error_body("server_error", "Something broke. It has been logged."), status=500)
+
+
+def _status_of(refusal: ServiceError) -> int:
+    if isinstance(refusal, NotAllowed):
+        return status.HTTP_403_FORBIDDEN
+    return status.HTTP_409_CONFLICT if isinstance(refusal, Conflict) else 400
 
 
 def _invalid(errors: Errors) -> Response:

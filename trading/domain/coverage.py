@@ -7,6 +7,16 @@ from typing import Final
 from trading.domain.calendar import Calendar, Segment
 
 WARN_DAYS: Final = 30
+# Exchanges publish the next year's holidays in December: nobody knows more than some years.
+MOST_DAYS_AHEAD: Final = 3 * 366
+
+
+def too_far(until: date, today: date) -> str:
+    """Why days can't be known until `until`; empty when they can."""
+    last = today + timedelta(days=MOST_DAYS_AHEAD)
+    if until <= last:
+        return ""
+    return f"Days can't be known until {until:%d %b %Y}: give a day up to {last:%d %b %Y}."
 
 
 def ends_on(calendar: Calendar) -> date:

@@ -5,7 +5,7 @@ Read in a fixed number of queries, whatever the account's history. Nothing here 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -213,6 +213,26 @@ def positions_are_comparable(rows: AccountRows) -> bool:
     if holdings_at is None or holdings_at < midnight:
         return False
     return all(one.booked_at < read_at - CLOCKS_APART for one in rows.fills)
+
+
+def with_order(rows: AccountRows, order: Order, quantity: int) -> AccountRows:
+    """The account as if `quantity` units of `order` worked there already, and nothing was filled.
+
+    Its broker has not spoken of it: what the order takes counts with its whole value.
+    """
+    values = {name: getattr(order, name) for name in _WORKING_FIELDS if name != "order_id"}
+    values |= {
+        "side": Side(order.side),
+        "order_type": OrderType(order.order_type),
+        "status": Status.SENT,
+        "mode": Mode(order.mode),
+        "qty": quantity,
+        "filled_qty": 0,
+        "sent_at": None,
+        "updated_at": rows.now,
+    }
+    row = WorkingRow(order_id=order.pk, margin=None, **values)
+    return replace(rows, working=(*rows.working, row))
 
 
 # -- positions -----------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def open_breakers(
 def way_back(breaker: Breaker) -> str:
     """What closes the breaker, for people."""
     if breaker.code == Code.REPEATED_EXECUTION:
-        return "Set the strategy to AUTO again, or resume it, when you have looked."
+        return "Resume the strategy when you have looked, then set it to AUTO."
     if breaker.reason.startswith(_UNKNOWN):
         return "It closes when they are resolved, or when you resume the account."
     return "Resume the account when you have looked."
@@ -260,22 +260,25 @@ def _numbers(orders: Iterable[int]) -> str:
 
 
 def _watch_strategy(strategy: Strategy, limits: list[Limits], now: datetime) -> None:
-    rows = open_breakers(strategy_id=strategy.pk).filter(code=Code.REPEATED_EXECUTION)
-    # The rows first: one that opens between the two reads sets the strategy to MANUAL.
-    is_open = rows.exists()
     mode = Strategy.objects.values_list("execution_mode", flat=True).get(pk=strategy.pk)
     if mode != Mode.AUTO:
         return
-    if is_open:
-        _close(rows, "settings", "The strategy was set to AUTO again.")
+    if open_breakers(strategy_id=strategy.pk).filter(code=Code.REPEATED_EXECUTION).exists():
+        # Somebody saved a page from before it opened: only resuming closes it.
+        _set_to_manual(strategy, now)
+        return
     for one in limits:
         if reason := _ran(strategy, one, now):
             with write_transaction():
-                Strategy.objects.filter(pk=strategy.pk, execution_mode=Mode.AUTO).update(
-                    execution_mode=Mode.MANUAL, updated_at=now
-                )
+                _set_to_manual(strategy, now)
                 open_breaker(Code.REPEATED_EXECUTION, reason, strategy_id=strategy.pk)
             return
+
+
+def _set_to_manual(strategy: Strategy, now: datetime) -> None:
+    Strategy.objects.filter(pk=strategy.pk, execution_mode=Mode.AUTO).update(
+        execution_mode=Mode.MANUAL, updated_at=now
+    )
 
 
 def _ran(strategy: Strategy, limits: Limits, now: datetime) -> str:

@@ -10,18 +10,26 @@ from typing import Final, TypeVar
 
 from django.db import transaction
 
+from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.calendar import EXCHANGES, Day, DayKind, Segment, day_problem, segment_of
+from trading.domain.coverage import too_far
+from trading.domain.session import trading_day
 from trading.models import MarketDay, MarketHours
 from trading.services import calendar
 from trading.services.errors import ServiceError
 
 COLUMNS: Final = ("segment", "date", "kind", "opens", "closes", "note")
 MOST_BYTES: Final = 1024 * 1024
+MOST_ROWS: Final = 5000
+MOST_PROBLEMS: Final = 50
+_YEARS: Final = range(2000, 2100)
 _OPTIONAL: Final = frozenset({"opens", "closes", "note"})
 _EXCHANGES: Final = frozenset(name for names in EXCHANGES.values() for name in names)
 _NOTE: Final = MarketDay._meta.get_field("note").max_length or 0
 _SOURCE: Final = MarketDay._meta.get_field("source").max_length or 0
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_QUOTED: Final = 40  # letters of a value that a problem quotes
 _CLOCK: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})(:00)?")
 
 Value = TypeVar("Value")
@@ -29,12 +37,15 @@ Fields = dict[str, str]
 
 
 class BadFile(ServiceError):
-    """The file can't be taken; `problems` names every wrong line and the fix."""
+    """The file can't be taken; `problems` names the wrong lines, the first 50, and the fix."""
 
     code = "bad_calendar"
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        found = list(problems)
+        more = len(found) - MOST_PROBLEMS
+        rest = [f"And {more} more problems like these."] if more > 0 else []
+        self.problems = (*found[:MOST_PROBLEMS], *rest)
         super().__init__("\n".join(self.problems))
 
 
@@ -94,6 +105,8 @@ def take(data: bytes, *, source: str, until: date | None = None) -> Imported:
 
 def _extend(segments: tuple[Segment, ...], until: date) -> None:
     """Move the end of what is known; never back, which is the work of the hours' own page."""
+    if problem := too_far(until, trading_day(clock.now())):
+        raise BadFile([problem])
     hours = MarketHours.objects.select_for_update(no_key=True).filter(segment__in=segments)
     if missing := set(segments) - {Segment(row.segment) for row in hours}:
         raise BadFile([f"{', '.join(sorted(missing))}: no row of market hours to extend."])
@@ -123,7 +136,7 @@ def _model(row: Row, source: str) -> MarketDay:
 
 
 def read(data: bytes) -> list[Row]:
-    """The days of a CSV file. Raises BadFile with every line that is wrong."""
+    """The days of a CSV file. Raises BadFile with the lines that are wrong."""
     if len(data) > MOST_BYTES:
         raise BadFile(["The file is larger than 1 MB: that is no list of holidays."])
     try:
@@ -135,7 +148,9 @@ def read(data: bytes) -> list[Row]:
     problems: list[str] = []
     try:
         _check_columns(reader.fieldnames or ())
-        for fields in reader:
+        for count, fields in enumerate(reader, start=1):
+            if count > MOST_ROWS:
+                raise BadFile([f"The file has over {MOST_ROWS} days: split it."])
             wrong = _take_line(fields, reader.line_num, rows)
             problems += [f"Line {reader.line_num}: {text}" for text in wrong]
     except csv.Error as error:
@@ -202,23 +217,28 @@ def _segment(text: str) -> Segment:
         return Segment(word)
     except ValueError:
         names = ", ".join(Segment)
-        raise ValueError(f"segment is {text!r}: use {names} or an exchange's name.") from None
+        raise ValueError(
+            f"segment is {text[:_QUOTED]!r}: use {names} or an exchange's name."
+        ) from None
 
 
 def _date(text: str) -> date:
     try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            return date.fromisoformat(text)
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
         raise ValueError(f"date is {text!r}: there is no such day.") from None
-    raise ValueError(f"date is {text!r}: write it as 2027-01-26.")
+    if day is None:
+        raise ValueError(f"date is {text[:_QUOTED]!r}: write it as 2027-01-26.")
+    if day.year not in _YEARS:
+        raise ValueError(f"date is {text!r}: the year must be {_YEARS[0]} to {_YEARS[-1]}.")
+    return day
 
 
 def _kind(text: str) -> DayKind:
     try:
         return DayKind(text.upper())
     except ValueError:
-        raise ValueError(f"kind is {text!r}: use {' or '.join(DayKind)}.") from None
+        raise ValueError(f"kind is {text[:_QUOTED]!r}: use {' or '.join(DayKind)}.") from None
 
 
 def _time(name: str, text: str) -> time | None:
@@ -226,7 +246,7 @@ def _time(name: str, text: str) -> time | None:
         return None
     found = _CLOCK.fullmatch(text)
     if found is None or int(found[1]) > 23 or int(found[2]) > 59:
-        raise ValueError(f"{name} is {text!r}: write it as 09:15.")
+        raise ValueError(f"{name} is {text[:_QUOTED]!r}: write it as 09:15.")
     return time(int(found[1]), int(found[2]))
 
 

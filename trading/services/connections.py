@@ -52,6 +52,19 @@ def connection_for(strategy: Strategy | None) -> tuple[BrokerConnection | None, 
     )
 
 
+class Accounts:
+    """`connection_for`, asked once for each strategy: for many orders at one moment."""
+
+    def __init__(self) -> None:
+        self._found: dict[int | None, tuple[BrokerConnection | None, str]] = {}
+
+    def __call__(self, strategy: Strategy | None) -> tuple[BrokerConnection | None, str]:
+        key = strategy.pk if strategy else None
+        if key not in self._found:
+            self._found[key] = connection_for(strategy)
+        return self._found[key]
+
+
 def accounts_of(strategies: Iterable[Strategy]) -> dict[int, BrokerConnection]:
     """The account of each strategy that has one, by the strategy's id.
 

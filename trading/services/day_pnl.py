@@ -2,15 +2,18 @@
 
 Real accounts go by what the broker shows of the day, with our fills since. Paper, and a strategy on
 any account, go by our own fills: what was closed today and what is open, less what the day began
-with. Charges are in none of it. What can't be known is None, never zero.
+with. Charges are in none of it. What can't be known is None, never zero; with money, what is open
+is not known by a price of some minutes ago.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
 from brokers.models import (
@@ -32,6 +35,8 @@ from trading.models import ClosedTrade, Fill, Order, Position
 _ZERO = Decimal(0)
 _LONGEST_STREAK = 50
 _ROWS_OF_A_STREAK = 500  # an exit may close many lots, one row each
+_CURRENT_AT_LEAST = timedelta(minutes=2)
+_CURRENT_ROUNDS = 12  # while something is open, positions are read every third round
 
 Price = tuple[Decimal, datetime]
 Prices = dict[InstrumentKey, Price]
@@ -137,14 +142,19 @@ def _by_the_broker(connection: BrokerConnection, now: datetime) -> Pnl:
         return None, None
     since = _fills_since(connection, read_at)
     prices = _known_since(connection, now, since)
-    traded = {lot.key for lot in since}
+    traded, still_open = {lot.key for lot in since}, _still_open(rows, since)
+    if any(lot.key in still_open and not _is_current(prices[lot.key][1], now) for lot in since):
+        return None, None
     realised = unrealised = _ZERO
     for row in rows:
-        key = InstrumentKey(row.exchange, row.tradingsymbol)
+        key, known_at = _key(row), read_at
         price, at = prices.get(key, (None, None))
         pnl = row.day_pnl or _ZERO
         if price is not None and at is not None and row.last_price is not None and at > read_at:
             pnl += (price - row.last_price) * row.quantity * row.multiplier
+            known_at = at
+        if key in still_open and not _is_current(known_at, now):
+            return None, None
         if row.quantity or key in traded:
             unrealised += pnl
         else:
@@ -152,6 +162,22 @@ def _by_the_broker(connection: BrokerConnection, now: datetime) -> Pnl:
     for lot in since:
         unrealised += (prices[lot.key][0] - lot.price) * lot.units * lot.multiplier
     return realised, unrealised
+
+
+def _still_open(rows: Iterable[AccountPosition], since: Iterable[_Lot]) -> set[InstrumentKey]:
+    """The instruments whose price still moves the account, after our fills."""
+    units: Counter[InstrumentKey] = Counter()
+    for row in rows:
+        units[_key(row)] += row.quantity
+    for lot in since:
+        units[lot.key] += lot.units
+    return {key for key, left in units.items() if left}
+
+
+def _is_current(known_at: datetime, now: datetime) -> bool:
+    """Whether what was known then says what something open is worth now."""
+    rounds = timedelta(seconds=_CURRENT_ROUNDS * settings.ST.RECONCILE_INTERVAL_SECONDS)
+    return now - known_at <= max(_CURRENT_AT_LEAST, rounds)
 
 
 def _fills_since(connection: BrokerConnection, moment: datetime) -> list[_Lot]:
@@ -234,13 +260,17 @@ def _prices_now(connection: BrokerConnection, now: datetime, lots: list[_Lot]) -
         prices = {key: (tick.price, tick.at) for key, tick in _ticks(positions, "symbol").items()}
         _take(prices, ((_key(one), one.last_price, one.last_updated) for one in positions))
         return prices
-    # Real money is judged by the market, and by no price of yesterday.
+    # Real money is judged by the market, and by no price of yesterday or of some minutes ago.
     prices = _market_prices(positions, "symbol", now)
     shown = AccountPosition.objects.filter(connection=connection)
     _take(prices, ((_key(row), row.last_price, row.read_at) for row in shown))
     _take(prices, ((lot.key, lot.price, lot.at) for lot in lots))
     today = book_day(now)
-    return {key: known for key, known in prices.items() if book_day(known[1]) == today}
+    return {
+        key: known
+        for key, known in prices.items()
+        if book_day(known[1]) == today and _is_current(known[1], now)
+    }
 
 
 def _opening(

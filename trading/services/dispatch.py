@@ -27,7 +27,6 @@ from brokers.prices import latest_price, market_tick, record_price
 from brokers.registry import broker_for
 from brokers.sessions import end_session
 from risk import policy
-from risk.engine.denials import Code, Verdict
 from sigmatrader import clock
 from sigmatrader.db import Busy, write_transaction
 from trading.domain.order import RETRYABLE, Status
@@ -53,7 +52,7 @@ from trading.services import (
 from trading.services.attempts import WORKER, close_attempt
 from trading.services.claim import Claim
 from trading.services.errors import Conflict
-from trading.services.exposure import decide
+from trading.services.exposure import adds_exposure
 from trading.services.setting_aside import set_aside
 
 logger = logging.getLogger(__name__)
@@ -247,18 +246,11 @@ def look_again(claim: Claim) -> str | None:
     for state in policy.states_for(order.connection_id, order.strategy_id):
         if state.state == TradingStateName.HALTED:
             return f"Trading was halted ({state.label}): {state.reason}".rstrip(": ")
-        if state.state == TradingStateName.REDUCING and _adds_exposure(order):
+        if state.state == TradingStateName.REDUCING and adds_exposure(order):
             return f"Only exits are sent ({state.label}): {state.reason}".rstrip(": ")
     if order.expires_at is not None and order.expires_at <= clock.now():
         return "its time to live was over before it could be sent"
     return None
-
-
-def _adds_exposure(order: Order) -> bool:
-    """What REDUCING stops, by risk's own rule on what is held at this moment."""
-    decision = decide(order, order.connection, session_ok=True)
-    denied = {check.code for check in decision.checks if check.verdict == Verdict.DENY}
-    return Code.REDUCING_ONLY in denied
 
 
 def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:

@@ -25,6 +25,12 @@ class Conflict(ServiceError):
     code = "conflict"
 
 
+class NotAllowed(ServiceError):
+    """Whoever asks may not do this; the message says what is missing and who can help."""
+
+    code = "permission_denied"
+
+
 class NotExecutable(ServiceError):
     """The order can't be executed as it stands; it stays where it is."""
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from brokers.accounts import session_of
 from brokers.models import BrokerConnection, PriceTick
 from risk import policy
+from risk.engine.denials import Code, Verdict
 from risk.engine.evaluate import Decision, evaluate
 from risk.engine.limits import Limits
 from risk.engine.snapshot import (
@@ -47,7 +48,7 @@ from trading.services.account_facts import (
     read_breakers,
     read_prices,
 )
-from trading.services.account_rows import AccountRows, read_account
+from trading.services.account_rows import AccountRows, read_account, with_order
 from trading.services.day_pnl import day_facts
 from trading.services.instrument_facts import Market, read_market
 from trading.services.margin_facts import Purse, read_purse
@@ -132,6 +133,13 @@ def decide(
     return reads.decide(order, connection, session_ok, session_error)
 
 
+def adds_exposure(order: Order) -> bool:
+    """What REDUCING stops, by risk's own rule on what is held at this moment."""
+    decision = decide(order, order.connection, session_ok=True)
+    denied = {check.code for check in decision.checks if check.verdict is Verdict.DENY}
+    return Code.REDUCING_ONLY in denied
+
+
 def decide_all(orders: Iterable[Order]) -> dict[int, Decision]:
     """What risk would say of each stored order if it went now, by the order's id.
 
@@ -144,6 +152,23 @@ def decide_all(orders: Iterable[Order]) -> dict[int, Decision]:
     for order, connection in wanted:
         session = session_of(connection)
         decisions[order.pk] = reads.decide(order, connection, session.connected, session.error)
+    return decisions
+
+
+def decide_in_turn(orders: Iterable[Order]) -> dict[int, Decision]:
+    """What risk would say of each stored order if they went one after the other, by its id.
+
+    Each is judged as if those before it that risk lets go worked already, without a fill.
+    """
+    wanted = [(order, order.connection) for order in orders]
+    reads = _Reads(wanted, clock.now())
+    decisions = {}
+    for order, connection in wanted:
+        session = session_of(connection)
+        decision = reads.decide(order, connection, session.connected, session.error)
+        if decision.outcome is not Verdict.DENY and not decision.gates:
+            reads.count_in(order, decision.final_qty)
+        decisions[order.pk] = decision
     return decisions
 
 
@@ -252,6 +277,12 @@ class _Reads:
             self._now,
             self._rows[connection_id].working,
         )
+
+    def count_in(self, order: Order, quantity: int) -> None:
+        """From now on judge as if `quantity` units of `order` worked in its account."""
+        account = order.connection_id
+        self._rows[account] = with_order(self._rows[account], order, quantity)
+        self._recent = _once(self._read_recent)
 
     # -- of one order ----------------------------------------------------------------------------
 

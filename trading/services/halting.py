@@ -1,6 +1,7 @@
 """The kill switch: changing the trading state, and what follows from it for orders."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from django.db.models import QuerySet
 
@@ -14,9 +15,15 @@ from trading.domain.values import Mode, Side, StateScope, TradingStateName
 from trading.models import Order
 from trading.services import breakers, queue, squareoff
 from trading.services.attempts import WORKER
-from trading.services.errors import Conflict, InvalidChange
+from trading.services.errors import Conflict, InvalidChange, NotAllowed
 from trading.services.exposure import held_quantities
 from trading.services.setting_aside import set_aside_each
+
+RESUME_RIGHT: Final = "risk.change_tradingstate"
+NO_SECOND_FACTOR: Final = (
+    "Second factors are in use here, and you have none: set yours up (Settings, Second factor), "
+    "then resume with its code."
+)
 
 
 @dataclass(slots=True)
@@ -68,7 +75,16 @@ def _check(
         raise InvalidChange("The trading state can't be changed so.", errors=errors)
 
 
-def _check_code(confirmed: Confirmation) -> None:
+def _check_person(confirmed: Confirmation) -> None:
+    """Whether this person may resume: by right, and by the code of their second factor."""
+    if not confirmed.user.has_perm(RESUME_RIGHT):
+        text = (
+            f"Your login may not resume trading: an administrator can give it the right "
+            f"{RESUME_RIGHT} in the admin."
+        )
+        raise NotAllowed(text, errors={"state": [text]})
+    if second_factor.lacks_one(confirmed.user):
+        raise InvalidChange("Trading is not resumed.", errors={"code": [NO_SECOND_FACTOR]})
     if error := second_factor.verify(confirmed.user, confirmed.code):
         raise InvalidChange("Trading is not resumed.", errors={"code": [error]})
 
@@ -105,15 +121,16 @@ def set_state(
     the worker has closed what is open, and HALTED after that if it was asked for. ACTIVE closes
     the scope's breakers. The state is committed first, so that nothing is claimed after it.
 
-    A person's request comes with `confirmed_by`: whoever has a second factor needs a code for
-    ACTIVE. Raises InvalidChange with the field and the fix.
+    A person's request comes with `confirmed_by`. ACTIVE takes a right then, and where anybody has
+    a second factor, a code of theirs. Raises InvalidChange with the field and the fix, NotAllowed
+    without the right.
     """
     state, scope, reason = TradingStateName(state), StateScope(scope), reason.strip()
     _check(state, scope, reason, connection_id, strategy_id)
     if square_off:
         _check_square_off(state, scope, connection_id, strategy_id)
     if state is TradingStateName.ACTIVE and confirmed_by is not None:
-        _check_code(confirmed_by)  # last: a right code is used up by it
+        _check_person(confirmed_by)  # last: a right code is used up by it
     begins_with = TradingStateName.REDUCING if square_off else state
     change = StateChange(begins_with, scope)
     with write_transaction():

@@ -57,16 +57,18 @@ def resolve(
     strategy: Strategy | None = None,
     now: datetime | None = None,
     live: bool = False,
+    maybe_overridden: bool = True,
 ) -> Resolution:
     """The instrument that an alert means by `symbol` on `exchange`, both upper case.
 
     A symbol override wins; then the exact name, the one look-alike, the one of another series,
     and the contract that TradingView's name describes. Never guesses: no match or several leave
     the symbol unchanged and say so in `problem`. Without any list the symbol is taken as it is;
-    with `live` that too is a problem.
+    with `live` that too is a problem. `maybe_overridden`: False when the caller knows that no
+    override is for this symbol.
     """
     today = trading_day(now or clock.now())
-    override = _override(exchange, symbol, today)
+    override = _override(exchange, symbol, today) if maybe_overridden else ""
     if isinstance(override, SymbolOverride):
         found = _by_override(override, today, live)
         return replace(found, overridden=True)

@@ -1,6 +1,7 @@
 """The day's loss moves the trading state: REDUCING at the limit, HALTED at one and a half times.
 
-Each happens once a day for each account and strategy: who resumes after that has decided so.
+Each happens once a day for each account and strategy: who resumes after that has decided so. A
+square-off comes first: HALTED would stop its exits, so it follows when the square-off is over.
 """
 
 import logging
@@ -86,25 +87,42 @@ def _watched() -> list[_Watched]:
 
 
 def _act(one: _Watched, loss: Decimal, now: datetime) -> None:
-    halts = loss >= HALT_FACTOR * one.limit
-    state = TradingStateName.HALTED if halts else TradingStateName.REDUCING
-    reason = _reason(one, loss, halts=halts)
     with write_transaction():
         account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=one.account.pk)
+        halts = loss >= HALT_FACTOR * one.limit and not _product_is_closed(one)
         if not _mark(one, now, halts=halts):
             return
+        reason = _reason(one, loss, halts=halts)
+        after = _halt_after_square_off(one, reason) if halts else ""
+        if after:
+            halts, reason = False, after
         logger.error("ALARM: %s (%s)", reason, account.name)
-        if _is_stricter(state, policy.state_of(one.scope, **one.target)):
+        state = TradingStateName.HALTED if halts else TradingStateName.REDUCING
+        current = policy.state_of(one.scope, **one.target)
+        if _is_stricter(state, current) or (after and state is current):
             policy.set_state(one.scope, state, reason, WORKER, **one.target)
         if halts:
-            squareoff.stop(
-                one.scope,
-                one.target.get("connection_id"),
-                one.target.get("strategy_id"),
-                f"Stopped: {reason}",
-            )
             _set_queue_aside(one, reason)
         halting.stop_entries(account, one.strategy_id, reason)
+
+
+def _product_is_closed(one: _Watched) -> bool:
+    """Whether one product is being squared off there: HALTED waits until that is over."""
+    return any(
+        row.connection_id in (None, one.account.pk) and row.strategy_id in (None, one.strategy_id)
+        for row in squareoff.running().exclude(product="")
+    )
+
+
+def _halt_after_square_off(one: _Watched, reason: str) -> str:
+    """The reason, when a square-off of all that is open runs: HALTED follows when it is flat."""
+    if policy.state_of(one.scope, **one.target) is TradingStateName.HALTED:
+        return ""
+    row = squareoff.covering(one.scope, one.account.pk, one.strategy_id)
+    if row is None or not squareoff.halt_after(row, reason):
+        return ""
+    label = squareoff.label_of(row)
+    return f"{reason} The square-off of {label} goes on; HALTED follows when it is flat."
 
 
 def _mark(one: _Watched, now: datetime, *, halts: bool) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from brokers.accounts import session_of
+from brokers.models import BrokerConnection
 from brokers.registry import capabilities_of
 from risk.engine.evaluate import Decision
 from sigmatrader import clock
@@ -24,6 +25,7 @@ from trading.services.contract import problems
 from trading.services.errors import Conflict, InvalidChange, NotExecutable
 from trading.services.exposure import decide, decide_all
 from trading.services.instruments import resolve as resolve_symbol
+from trading.services.modifications import as_changed
 from trading.services.resolving import resolve as resolve
 
 EDITABLE = ("qty", "price", "trigger_price", "order_type", "product", "validity", "gtt")
@@ -133,7 +135,7 @@ def _not_of_two(order: Order, errors: Mapping[str, str]) -> None:
         )
 
 
-def _executable(order: Order) -> None:
+def check_complete(order: Order) -> None:
     """Raise NotExecutable for what the order itself, or its account, lacks."""
     errors = shape_errors(order)
     if order.qty <= 0 or order.needs_quantity:
@@ -161,7 +163,9 @@ def _executable(order: Order) -> None:
         )
 
 
-def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
+def execute(
+    order: Order, *, actor: str, version: int | None = None, reason: str = "executed"
+) -> Order:
     """WAITING → QUEUED: the worker sends it. Raises Conflict or NotExecutable.
 
     A temporary stop (a gate such as HALTED) leaves the order WAITING.
@@ -176,7 +180,7 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
         expire(order)
         raise Conflict("This order waited too long and has expired.", code="expired")
     _name_instrument(order, actor)
-    _executable(order)
+    check_complete(order)
     decision = preview(order)
     if decision.gates:
         raise NotExecutable(
@@ -186,7 +190,7 @@ def execute(order: Order, *, actor: str, version: int | None = None) -> Order:
         order,
         Status.QUEUED,
         actor=actor,
-        reason="executed",
+        reason=reason,
         changes={
             "queued_at": now,
             "set_aside_reason": "",
@@ -349,30 +353,27 @@ def modify(order: Order, changes: Mapping[str, Any], *, actor: str) -> Order:
         errors["qty"] = [f"The new total must be at least {max(order.filled_qty, 1)}."]
     if errors:
         raise InvalidChange("The order can't be modified so.", errors=errors)
-    _check_risk_of(order, merged)
     asked = {
         name: str(value) if isinstance(value, Decimal) else value for name, value in changes.items()
     }
     for name, words in (("order_type", OrderType), ("validity", Validity), ("product", Product)):
         if name in asked:
             asked[name] = words(asked[name]).value
-    return lifecycle.amend(
-        order,
-        {"modification": asked, "modification_count": order.modification_count + 1},
-        actor=actor,
-        reason="modification asked",
-    )
+    with write_transaction():
+        # As a claim does, so that no two orders take the last unit of a limit together.
+        BrokerConnection.objects.select_for_update(no_key=True).get(pk=order.connection_id)
+        _check_risk_of(order, {name: merged[name] for name in MODIFIABLE})
+        return lifecycle.amend(
+            order,
+            {"modification": asked, "modification_count": order.modification_count + 1},
+            actor=actor,
+            reason="modification asked",
+        )
 
 
-def _check_risk_of(order: Order, merged: Mapping[str, Any]) -> None:
+def _check_risk_of(order: Order, changes: Mapping[str, Any]) -> None:
     """A working order may grow only as far as risk would let a new one go."""
-    grows = merged["qty"] > order.qty
-    changed = copy(order)
-    for name in MODIFIABLE:
-        setattr(changed, name, merged[name])
-    if not grows or order.reduce_only:  # what is filled is in the position already
-        changed.qty -= order.filled_qty
-    decision = preview(changed)
+    decision = preview(as_changed(order, changes))
     if decision.gates:
         raise NotExecutable(
             " ".join(gate.message for gate in decision.gates), code=decision.gates[0].code

@@ -17,7 +17,6 @@ from brokers.models import AccountState, BrokerConnection
 from brokers.port import Broker, OrderReport
 from brokers.registry import broker_for
 from brokers.sessions import end_session
-from risk import policy
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.off_hours import book_day
@@ -161,9 +160,8 @@ def send_modifications(connection: BrokerConnection, broker: Broker) -> None:
         modification__isnull=False,
     )
     for order in asked:
-        if not policy.is_halted(connection.pk, order.strategy_id):
-            with updates.by_itself(order.pk):
-                modifications.send(order, broker)
+        with updates.by_itself(order.pk):
+            modifications.send(order, broker)
 
 
 def working_of(connection: BrokerConnection) -> QuerySet[Order]:

@@ -111,6 +111,26 @@ def finish(row: SquareOff, outcome: str) -> bool:
     return bool(done)
 
 
+def covering(scope: StateScope, connection_id: int, strategy_id: int | None) -> SquareOff | None:
+    """What runs and closes all that the scope has open: the narrowest. `connection_id` is the
+    account, of a strategy too."""
+    wider = [(StateScope.ACCOUNT, connection_id, None), (StateScope.EVERYTHING, None, None)]
+    own = [(StateScope.STRATEGY, None, strategy_id)] if scope is StateScope.STRATEGY else []
+    whole = {
+        (row.scope, row.connection_id, row.strategy_id): row for row in running().filter(product="")
+    }
+    return next((whole[target] for target in [*own, *wider] if target in whole), None)
+
+
+def halt_after(row: SquareOff, reason: str) -> bool:
+    """Have the scope HALTED once it is flat; False when the square-off has ended meanwhile."""
+    return bool(
+        SquareOff.objects.filter(pk=row.pk, finished_at__isnull=True).update(
+            then_halt=True, reason=" ".join(filter(None, (row.reason, reason)))
+        )
+    )
+
+
 def stop(
     scope: StateScope, connection_id: int | None, strategy_id: int | None, outcome: str
 ) -> None:

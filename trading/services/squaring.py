@@ -17,6 +17,7 @@ from brokers.models import BrokerConnection
 from brokers.registry import capabilities_of
 from risk import policy
 from risk.models import SquareOff
+from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.symbols import is_index_name
@@ -43,7 +44,7 @@ from trading.services.squareoff import UNFINISHED, Place
 
 logger = logging.getLogger(__name__)
 
-TRIES = 5  # exits of one place that came to nothing
+TRIES = 5  # rounds of exits of one place of which nothing filled
 _LONGEST = timedelta(minutes=15)
 _CANCELS_TAKE = timedelta(seconds=30)
 _EXIT_TAKES = timedelta(seconds=20)
@@ -207,9 +208,8 @@ def _close(one: _Round, place: Place, units: int) -> None:
         return
     for order in exits.filter(status=Status.WAITING):
         cancel(order, actor=one.row.started_by, reason="square-off: tried anew")
-    lost = exits.exclude(status__in=[Status.EXECUTED, *UNFINISHED]).order_by("-updated_at", "-pk")
-    tries = lost.count()
-    last = lost.first()
+    last = exits.filter(filled_qty=0).order_by("-updated_at", "-pk").first()
+    tries = _lost_rounds(exits)
     if tries >= TRIES or not one.in_time:
         why = (last.error_message or last.set_aside_reason) if last else ""
         one.problems.append(_left_open(one, place, units, why))
@@ -220,6 +220,13 @@ def _close(one: _Round, place: Place, units: int) -> None:
         one.problems.append(_left_open(one, place, units, problem))
     else:
         one.busy = True
+
+
+def _lost_rounds(exits: QuerySet[Order]) -> int:
+    """How often exits were sent of which not one unit filled. The pieces of a round share the
+    moment of their making."""
+    rounds = exits.order_by().values_list("created_at", flat=True)
+    return len(set(rounds) - set(rounds.filter(filled_qty__gt=0)))
 
 
 def _left_open(one: _Round, place: Place, units: int, why: str) -> str:
@@ -258,10 +265,11 @@ def _send(one: _Round, place: Place, units: int) -> str:
         return f"less than one lot of {lot}"
     if problem := _no_way(one, _exit(one, place, found, listed, units, whole)):
         return problem
-    most = _most(one, listed, found, lot)
+    most, together = _most(one, listed, found, lot), clock.now()
     while whole:
         size = min(whole, most or whole)
         piece = _exit(one, place, found, listed, units, size)
+        piece.created_at = together
         reason = f"square-off of {squareoff.label_of(one.row)}"
         lifecycle.create(piece, Status.QUEUED, actor=one.row.started_by, reason=reason)
         whole -= size

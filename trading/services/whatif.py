@@ -84,12 +84,13 @@ def of_stored(
     if not 1 <= days <= MOST_DAYS:
         text = f"Use a whole number from 1 to {MOST_DAYS}."
         raise InvalidChange(text, errors={"days": [text]})
+    keep_going = _for_some_time(patience)
     trial = _trial(candidate)
     now = clock.now()
     since = day_start(now) - timedelta(days=days - 1)
     with _one_of_few(patience):
         stored = stored_alerts(since, now, MOST_ALERTS)
-        found = _run(stored.orders, stored.opening, trial, patience)
+        found = _run(stored.orders, stored.opening, trial, keep_going)
     return replace(found, since=since, left_out=stored.left_out, no_orders=stored.no_orders)
 
 
@@ -101,11 +102,12 @@ def of_file(
     patience: float | None = PATIENCE_SECONDS,
 ) -> WhatIf:
     """Replay the alerts of a CSV file (whatif_csv), beginning with nothing open."""
+    keep_going = _for_some_time(patience)
     trial = _trial(candidate)
     now = clock.now()
     with _one_of_few(patience):
-        drafts = whatif_csv.of_file(content, MOST_ALERTS, now, name)
-        return _run(past_orders(drafts, now), (), trial, patience)
+        drafts = whatif_csv.of_file(content, MOST_ALERTS, now, name, keep_going)
+        return _run(past_orders(drafts, now), (), trial, keep_going)
 
 
 def of_rows(
@@ -115,11 +117,12 @@ def of_rows(
     patience: float | None = PATIENCE_SECONDS,
 ) -> WhatIf:
     """Replay a list of alerts with the columns of the file, beginning with nothing open."""
+    keep_going = _for_some_time(patience)
     trial = _trial(candidate)
     now = clock.now()
     with _one_of_few(patience):
-        drafts = whatif_csv.of_rows(rows, MOST_ALERTS, now, "alerts")
-        return _run(past_orders(drafts, now), (), trial, patience)
+        drafts = whatif_csv.of_rows(rows, MOST_ALERTS, now, "alerts", keep_going)
+        return _run(past_orders(drafts, now), (), trial, keep_going)
 
 
 def settings_from_json(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +225,7 @@ def _run(
     orders: Sequence[PastOrder],
     opening: Iterable[OpeningLot],
     trial: _Trial | None,
-    patience: float | None,
+    keep_going: Callable[[], bool],
 ) -> WhatIf:
     names = {one.intent.strategy_id: one.intent.strategy_name for one in orders}
     now = {number: policy.limits_for(number, name) for number, name in names.items()}
@@ -232,7 +235,7 @@ def _run(
         _all_replayable(now),
         _all_replayable(tried) if trial else None,
         opening,
-        _for_some_time(patience),
+        keep_going,
     )
     row = trial.row if trial else None
     return WhatIf(

@@ -294,9 +294,11 @@ class ReplayAccount:
         return realised
 
     def _apply(self, held: _Held, fill: FillRow) -> None:
-        held.state = apply(held.state, fill, held.multiplier)
-        held.stakes = {}
-        for lot in held.state.open_lots:
+        before, held.state = held.state, apply(held.state, fill, held.multiplier)
+        new: Iterable[Lot] = held.state.open_lots[len(before.open_lots) :]
+        if held.state.closed:
+            held.stakes, new = {}, held.state.open_lots
+        for lot in new:
             for scope in _scopes(self._owner(lot.order_id)):
                 held.stakes.setdefault(scope, _Stake()).add(lot)
 

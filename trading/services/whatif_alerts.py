@@ -19,8 +19,8 @@ from trading.domain.values import (
     Product,
     Side,
 )
-from trading.models import Alert, ClosedTrade, Fill, Order, OrderEvent, Strategy
-from trading.services.connections import connection_for
+from trading.models import Alert, ClosedTrade, Fill, Order, OrderEvent, Strategy, SymbolOverride
+from trading.services.connections import Accounts
 from trading.services.exposure import intent_of
 from trading.services.instrument_facts import Market, read_market
 from trading.services.instruments import Resolution, resolve
@@ -102,11 +102,23 @@ class Resolver:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._found: dict[tuple[str, str, int | None], Resolution] = {}
+        self._overridden = set(SymbolOverride.objects.values_list("source_symbol", flat=True))
+
+    @property
+    def asked(self) -> int:
+        """How many different symbols were asked for, each strategy's counted by itself."""
+        return len(self._found)
 
     def __call__(self, exchange: str, symbol: str, strategy: Strategy | None) -> Resolution:
         key = (exchange, symbol, strategy.pk if strategy else None)
         if key not in self._found:
-            self._found[key] = resolve(exchange, symbol, strategy=strategy, now=self._now)
+            self._found[key] = resolve(
+                exchange,
+                symbol,
+                strategy=strategy,
+                now=self._now,
+                maybe_overridden=symbol in self._overridden,
+            )
         return self._found[key]
 
 
@@ -150,11 +162,11 @@ def _made_automatic(order_ids: Sequence[int]) -> set[int]:
 
 def _of_exits(alerts: Sequence[Alert]) -> list[Draft]:
     """Exits that found nothing open: with other limits there might be something."""
-    strategies = _strategies(alerts)
+    strategies, accounts = _strategies(alerts), Accounts()
     drafts = []
     for alert in alerts:
         strategy = strategies.get(alert.strategy_id) if alert.strategy_id else None
-        connection, _ = connection_for(strategy)
+        connection, _ = accounts(strategy)
         if connection is None or not alert.action:
             continue
         exchange, _, symbol = alert.symbol.rpartition(":")

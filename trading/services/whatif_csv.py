@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -13,7 +13,7 @@ from risk.engine.limits import clean_entries
 from trading.domain.session import IST
 from trading.domain.values import Exchange, InstrumentKey, OrderType, Product, Side
 from trading.models import Order, Strategy
-from trading.services.connections import connection_for
+from trading.services.connections import Accounts
 from trading.services.errors import InvalidChange
 from trading.services.queue import MAX_PRICE, MAX_QUANTITY
 from trading.services.whatif_alerts import Draft, Resolver, mode_of
@@ -23,7 +23,9 @@ OPTIONAL = ("product", "order_type")
 COLUMNS = (*NEEDED, *OPTIONAL)
 EXAMPLE = "2026-11-23 10:15,Supertrend,NSE:INFY,BUY,10,1508.50"
 MAX_BYTES = 2 * 1024 * 1024
+MOST_SYMBOLS = 2000
 _MOST_ERRORS = 50
+_MOST_DIGITS = 10  # of a quantity
 _EARLIEST, _LATEST = 2000, 2099
 _NO_LINE: tuple[int, list[str]] = (0, [])
 
@@ -57,12 +59,18 @@ class _Errors:
         )
 
 
-def of_file(content: bytes, most: int, now: datetime, name: str = "csv") -> list[Draft]:
+def of_file(
+    content: bytes,
+    most: int,
+    now: datetime,
+    name: str = "csv",
+    keep_going: Callable[[], bool] = lambda: True,
+) -> list[Draft]:
     """The alerts of a CSV file, oldest first. `name` is what errors call the file's field.
 
     The first line names the columns, in any order: time (ISO, IST unless it says otherwise),
     strategy, symbol, action, quantity, price; product and order_type if wanted. Raises
-    InvalidChange with every wrong line by its number.
+    InvalidChange with every wrong line by its number, or when `keep_going` says no before the end.
     """
     rows = _lines(content, name)
     header = [cell.strip().lower() for cell in next(rows, _NO_LINE)[1]]
@@ -78,10 +86,16 @@ def of_file(content: bytes, most: int, now: datetime, name: str = "csv") -> list
             errors.add(number, f"{text} Put values with a comma into quotes.")
             continue
         taken.append((number, dict(zip(header, cells, strict=True))))
-    return _drafts(taken, errors, most, now, name)
+    return _drafts(taken, errors, most, now, name, keep_going)
 
 
-def of_rows(rows: Iterable[Mapping[str, Any]], most: int, now: datetime, name: str) -> list[Draft]:
+def of_rows(
+    rows: Iterable[Mapping[str, Any]],
+    most: int,
+    now: datetime,
+    name: str,
+    keep_going: Callable[[], bool] = lambda: True,
+) -> list[Draft]:
     """The alerts of a list of mappings with the same names; errors count from 1."""
     errors = _Errors("Alert")
     taken = []
@@ -91,7 +105,7 @@ def of_rows(rows: Iterable[Mapping[str, Any]], most: int, now: datetime, name: s
             errors.add(number, f"there is no {unknown}: use {', '.join(COLUMNS)}.")
         else:
             taken.append((number, row))
-    return _drafts(taken, errors, most, now, name)
+    return _drafts(taken, errors, most, now, name, keep_going)
 
 
 def _lines(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -133,15 +147,22 @@ def _drafts(
     most: int,
     now: datetime,
     name: str,
+    keep_going: Callable[[], bool],
 ) -> list[Draft]:
     reader = _Reader(now)
     drafts: list[Draft] = []
     for number, row in rows:
+        if not keep_going():
+            errors.add(number, "reading has taken too long up to here: leave the rest out.")
+            break
         if len(drafts) == most:
             errors.add(number, f"at most {most} alerts are replayed at once: leave the rest out.")
             break
         try:
             drafts.append(reader.draft(number, row))
+        except _TooMuch as much:
+            errors.add(number, str(much))
+            break
         except _Wrong as wrong:
             for text in wrong.texts:
                 errors.add(number, text)
@@ -158,11 +179,16 @@ class _Wrong(Exception):
         self.texts = texts
 
 
+class _TooMuch(Exception):
+    """Nothing after this row is read."""
+
+
 class _Reader:
     """Reads one row after the other into orders that are never saved."""
 
     def __init__(self, now: datetime) -> None:
         self._strategies = {one.name: one for one in Strategy.objects.select_related("connection")}
+        self._accounts = Accounts()
         self._resolve = Resolver(now)
         self._texts: list[str] = []
 
@@ -182,12 +208,16 @@ class _Reader:
         order_type = self._word("order_type", values["order_type"], OrderType, default_type)
         if order_type is not None and price is None and order_type is not OrderType.MARKET:
             self._texts.append(f"price is empty, and a {order_type} order needs one.")
-        connection, problem = connection_for(strategy)
+        connection, problem = self._accounts(strategy)
         if connection is None:
             self._texts.append(problem)
         if self._texts or at is None or side is None or connection is None or symbol is None:
             raise _Wrong(self._texts)
         found = self._resolve(*symbol, strategy)
+        if self._resolve.asked > MOST_SYMBOLS:
+            raise _TooMuch(
+                f"at most {MOST_SYMBOLS} different symbols are replayed at once: split it."
+            )
         assert product is not None
         assert order_type is not None
         order = Order(
@@ -256,7 +286,8 @@ class _Reader:
         return None
 
     def _quantity(self, text: str) -> int | None:
-        if text.isascii() and text.isdecimal() and 1 <= int(text[:20]) <= MAX_QUANTITY:
+        digits = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+        if digits and 1 <= int(text) <= MAX_QUANTITY:
             return int(text)
         self._texts.append(
             f"quantity “{text[:40]}”: write a whole number from 1 to {MAX_QUANTITY}."

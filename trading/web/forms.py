@@ -255,7 +255,7 @@ class StateForm(forms.Form):
         }
 
 
-class _FilterForm(forms.Form):
+class FilterForm(forms.Form):
     """Filters come from the address: what makes no sense is shown there and not applied."""
 
     no_strategy = "Every strategy"
@@ -302,7 +302,7 @@ def _day(label: str) -> forms.DateField:
     )
 
 
-class OrderFilter(_FilterForm):
+class OrderFilter(FilterForm):
     status = forms.ChoiceField(
         choices=[
             ("", "Every status"),
@@ -336,7 +336,7 @@ class OrderFilter(_FilterForm):
         return {"external": True, "ours": False}.get(self.value("origin") or "")
 
 
-class AlertFilter(_FilterForm):
+class AlertFilter(FilterForm):
     q = forms.CharField(label="Search", max_length=128)
     outcome = forms.ChoiceField(
         choices=[("", "Every outcome"), *((word, word) for word in Alert.Outcome.values)]
@@ -346,14 +346,14 @@ class AlertFilter(_FilterForm):
     to_day = _day("To")
 
 
-class TradeFilter(_FilterForm):
+class TradeFilter(FilterForm):
     strategy = forms.ChoiceField()
     money = forms.ChoiceField(label="Account", choices=MONEY_CHOICES)
     from_day = _day("From")
     to_day = _day("To")
 
 
-class MessageForm(_FilterForm):
+class MessageForm(FilterForm):
     """What the message for TradingView is made for."""
 
     no_strategy = "None yet"

@@ -14,7 +14,7 @@ from risk.engine.evaluate import Decision
 from sigmatrader import clock
 from trading import selectors
 from trading.domain.order import ENDED, IN_FLIGHT, Status
-from trading.domain.values import OrderType
+from trading.domain.values import OrderType, Side
 from trading.models import Order
 from trading.services import queue
 from trading.templatetags.limits import Check, percent_of_check
@@ -23,6 +23,7 @@ from trading.web.forms import EditForm
 
 COST_LOOKS = 12
 _AT_A_GLANCE = 2
+_URGENT_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,29 @@ def sent_until(order: Order) -> datetime | None:
     return order.expires_at if order.status in (Status.WAITING, Status.QUEUED) else None
 
 
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """Whole seconds until an order that is not sent yet expires, of `total` that it had."""
+
+    seconds: int
+    total: int
+
+    @property
+    def urgent(self) -> bool:
+        return self.seconds < self.total * _URGENT_SHARE
+
+
+def time_left_of(order: Order) -> TimeLeft | None:
+    """None for an order without an end, or one that is past it."""
+    until = sent_until(order)
+    if until is None:
+        return None
+    begun = order.queued_at if order.status == Status.QUEUED else order.created_at
+    left = int((until - clock.now()).total_seconds())
+    total = int((until - (begun or order.created_at)).total_seconds())
+    return TimeLeft(min(left, total), total) if left > 0 and total > 0 else None
+
+
 @dataclass(slots=True)
 class QueueRow:
     """`form` is there while the row is edited; `preview` only while it waits."""
@@ -104,6 +128,10 @@ class QueueRow:
     @property
     def sent_until(self) -> datetime | None:
         return sent_until(self.order)
+
+    @property
+    def time_left(self) -> TimeLeft | None:
+        return time_left_of(self.order)
 
     @property
     def restorable(self) -> bool:
@@ -141,6 +169,14 @@ class QueueRow:
         if not reference or self.last_price is None or self.last_price == reference:
             return None
         return 100 * (self.last_price - reference) / reference
+
+    @property
+    def drift_direction(self) -> str:
+        """Whether the price has moved “against” the order since the alert, “for” it, or neither:
+        a purchase wants it lower, a sale higher."""
+        if not self.drift:
+            return ""
+        return "against" if (self.drift > 0) == (self.order.side == Side.BUY) else "for"
 
 
 def row_of(order: Order, form: EditForm | None = None) -> QueueRow:

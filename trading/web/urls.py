@@ -3,6 +3,7 @@
 from django.urls import path
 
 from trading.web.views import (
+    alerts,
     analytics,
     dashboard,
     desk,
@@ -12,10 +13,10 @@ from trading.web.views import (
     orders,
     positions,
     queue,
-    records,
     risk,
     second_factor,
     settings,
+    together,
     what_if,
 )
 
@@ -24,6 +25,10 @@ urlpatterns = [
     path("desk/", desk.desk, name="desk"),
     path("queue/", queue.page, name="queue"),
     path("queue/rows/", queue.rows, name="queue_rows"),
+    path("queue/together/", together.summary, name="together"),
+    path("queue/together/execute/", together.execute, name="together_execute"),
+    path("queue/together/cancel/", together.cancel, name="together_cancel"),
+    path("queue/together/restore/", together.restore, name="together_restore"),
     path("orders/", order_list.page, name="orders"),
     path("orders/csv/", order_list.download, name="orders_csv"),
     path("orders/<int:order_id>/", orders.detail, name="order"),
@@ -36,7 +41,8 @@ urlpatterns = [
     path("orders/<int:order_id>/retry/", orders.retry, name="order_retry"),
     path("orders/<int:order_id>/resolve/", orders.resolve, name="order_resolve"),
     path("orders/<int:order_id>/modify/", orders.modify, name="order_modify"),
-    path("alerts/", records.alerts, name="alerts"),
+    path("alerts/", alerts.page, name="alerts"),
+    path("alerts/<int:alert_id>/", alerts.detail, name="alert"),
     path("instruments/search/", instruments.suggestions, name="instrument_search"),
     path("orders/<int:order_id>/cost/", queue.cost, name="order_cost"),
     path("orders/<int:order_id>/checks/", queue.checks, name="order_checks"),
@@ -47,7 +53,7 @@ urlpatterns = [
     path("positions/protect/", positions.protect, name="position_protect"),
     path("positions/read/<int:connection_id>/", positions.read_again, name="positions_read"),
     path("analytics/", analytics.page, name="analytics"),
-    path("analytics/trades.csv", analytics.trades_csv, name="analytics_csv"),
+    path("analytics/csv/", analytics.trades_csv, name="analytics_csv"),
     path("analytics/rebuild/", analytics.rebuild, name="analytics_rebuild"),
     path("risk/", risk.page, name="risk"),
     path("risk/what-if/", what_if.page, name="what_if"),

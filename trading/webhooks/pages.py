@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from sigmatrader import clock
 from sigmatrader.db import Busy
+from trading.models import Alert
 from trading.webhooks.reading import MAX_BYTES
 from trading.webhooks.rehearsal import rehearse
 
@@ -27,12 +28,19 @@ class MessageForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def alert_test(request: HttpRequest) -> HttpResponse:
-    """Read, plan and judge a message as if it had arrived now. Stores and sends nothing."""
-    form = MessageForm(request.POST if request.method == "POST" else None)
-    context: dict[str, Any] = {}
+    """Read, plan and judge a message as if it had arrived now. Stores and sends nothing.
+
+    `replay`: the id of an alert whose message it is.
+    """
+    replayed = _replayed(request)
+    data = {"message": replayed.raw_body} if replayed else request.POST
+    form = MessageForm(data if request.method == "POST" else None)
+    context: dict[str, Any] = {"replayed": replayed}
     if form.is_bound and form.is_valid():
         try:
-            rehearsal = rehearse(form.cleaned_data["message"], clock.now())
+            rehearsal = rehearse(
+                form.cleaned_data["message"], clock.now(), again=replayed.pk if replayed else None
+            )
         except Busy:
             form.add_error(None, _BUSY)
         else:
@@ -44,3 +52,10 @@ def alert_test(request: HttpRequest) -> HttpResponse:
             context["checks"] = decision.as_json(clock.now())["checks"] if decision else []
     status = 422 if form.errors else 200
     return render(request, "trading/alert_test.html", {**context, "form": form}, status=status)
+
+
+def _replayed(request: HttpRequest) -> Alert | None:
+    text = request.POST.get("replay", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        return None
+    return Alert.objects.filter(pk=int(text)).first()

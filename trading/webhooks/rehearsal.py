@@ -45,13 +45,17 @@ class _TakenBack(Exception):
         self.rehearsal = rehearsal
 
 
-def rehearse(text: str, now: datetime) -> Rehearsal:
-    """What the message `text` would do at `now`. Raises Busy when the database is."""
+def rehearse(text: str, now: datetime, *, again: int | None = None) -> Rehearsal:
+    """What the message `text` would do at `now`. Raises Busy when the database is.
+
+    `again`: the alert that brought it once. It is judged as if it had never come, so that its
+    message is no duplicate of itself.
+    """
     secrets = [one.value for one in webhook_secrets.stored(now) if one.value is not None]
-    return replace(_rehearse(text, now), shown=payload.blank_secret(text, secrets))
+    return replace(_rehearse(text, now, again), shown=payload.blank_secret(text, secrets))
 
 
-def _rehearse(text: str, now: datetime) -> Rehearsal:
+def _rehearse(text: str, now: datetime, again: int | None) -> Rehearsal:
     body = text.encode("utf-8", "surrogatepass")
     if len(body) > MAX_BYTES:
         return Rehearsal(
@@ -71,6 +75,7 @@ def _rehearse(text: str, now: datetime) -> Rehearsal:
     envelope = Envelope(raw_body="", digest=document.digest, received_at=now)
     try:
         with write_transaction():
+            Alert.objects.filter(pk=again).update(dedupe_key=None)  # taken back with the rest
             result = intake.accept(meaning, strategy, envelope)
             raise _TakenBack(_told(result, notes))
     except _TakenBack as taken_back:

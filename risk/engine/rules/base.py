@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from risk.engine.denials import Code, Verdict
 from risk.engine.limits import Limits
-from risk.engine.snapshot import Intent, Snapshot, left_to_close, net_held
+from risk.engine.snapshot import Intent, Snapshot, left_to_close, net_held, only_shrinks
 from trading.domain.symbols import CASH_EXCHANGES
 from trading.domain.values import ClampMode, OrderType, RiskScope
 
@@ -100,6 +100,17 @@ def lot_of(intent: Intent, snapshot: Snapshot) -> int:
     return intent.lot_size if listed is None else listed
 
 
+def last_lot(intent: Intent, snapshot: Snapshot) -> int:
+    """One lot where the order would close it, which always goes; else 0."""
+    lot = lot_of(intent, snapshot)
+    return lot if 0 < lot <= left_to_close(intent, snapshot) else 0
+
+
+def is_cut(intent: Intent, snapshot: Snapshot, limits: Limits, quantity: int) -> bool:
+    """Whether an order over a limit of its own size is cut: with CLAMP, and an exit always."""
+    return limits.clamp_mode is ClampMode.CLAMP or only_shrinks(intent, snapshot, quantity)
+
+
 def due_to(setting: str, limits: Limits) -> str:
     """The limit as texts name it: "max_open_positions=2 in GLOBAL"."""
     value = getattr(limits, setting)
@@ -125,19 +136,28 @@ def within(
     use: Use,
     *,
     spares_exits: bool = False,
+    of_one_order: bool = False,
 ) -> Finding:
     """The finding of a rule that cuts: pass, cut to whole lots inside the limit, or deny.
 
     With `spares_exits` what only closes the position always stays, so an order that turns it is
-    cut to that much at least.
+    cut to that much at least. With `of_one_order` one lot of an exit always stays, and an exit is
+    cut where another order would be denied.
     """
     limit = getattr(limits, setting)
-    allowed = max(use.allowed, left_to_close(intent, snapshot)) if spares_exits else use.allowed
+    allowed, cuts = use.allowed, limits.clamp_mode is ClampMode.CLAMP
+    if spares_exits:
+        allowed = max(allowed, left_to_close(intent, snapshot))
+    if of_one_order:
+        allowed = max(allowed, last_lot(intent, snapshot))
+        cuts = is_cut(intent, snapshot, limits, quantity)
     note = f" {use.note}" if use.note else ""
     if quantity <= allowed:
-        return passed(limit, use.value, quantity, use.note)
+        spared = of_one_order and quantity > use.allowed
+        text = f"Not applied: one lot of an exit always goes.{note}" if spared else use.note
+        return passed(limit, use.value, quantity, text)
     due = due_to(setting, limits)
-    if limits.clamp_mode is ClampMode.REJECT:
+    if not cuts:
         text = f"{use.of} {plain(use.value)} is over {due}.{note}"
         return denied(limit, use.value, quantity, text)
     lot = lot_of(intent, snapshot)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from risk.engine.limits import Limits, names_instrument
 from risk.engine.rules.base import (
     Finding,
     Use,
     denied,
     is_contract,
+    is_cut,
+    last_lot,
     no_price,
     passed,
     short_after,
@@ -60,12 +64,17 @@ def naked_option_sell(
 def max_quantity_per_order(
     intent: Intent, snapshot: Snapshot, limits: Limits, quantity: int
 ) -> Finding | None:
-    """The quantity of one order, at most; over it the order is clamped or denied."""
+    """The quantity of one order, at most; over it the order is clamped or denied.
+
+    An exit is clamped, to one lot at the least, and never denied.
+    """
     limit = limits.max_quantity_per_order
     if limit is None:
         return None
     use = Use("Quantity", quantity, limit)
-    return within(intent, snapshot, limits, quantity, "max_quantity_per_order", use)
+    return within(
+        intent, snapshot, limits, quantity, "max_quantity_per_order", use, of_one_order=True
+    )
 
 
 def max_order_value(
@@ -74,17 +83,28 @@ def max_order_value(
     """Quantity × reference price × multiplier, at most; over it clamped or denied.
 
     Reference: the order's own price (limit, or the trigger of an SL-M), else the last price, else
-    the alert's price. Without any of them the order is denied. A clamp leaves whole lots.
+    the alert's price. Without any of them the order is denied. A clamp leaves whole lots. An exit
+    is clamped, to one lot at the least, and never denied.
     """
-    limit = limits.max_order_value
+    limit, setting = limits.max_order_value, "max_order_value"
     if limit is None:
         return None
     priced = unit_value(intent, snapshot)
     if priced is None:
-        return no_price(intent, limits, "max_order_value", quantity)
+        return _of_unknown_worth(intent, snapshot, limits, quantity)
     unit, valued = priced
     use = Use("Value", quantity * unit, units_in(limit, unit), valued)
-    return within(intent, snapshot, limits, quantity, "max_order_value", use)
+    return within(intent, snapshot, limits, quantity, setting, use, of_one_order=True)
+
+
+def _of_unknown_worth(intent: Intent, snapshot: Snapshot, limits: Limits, quantity: int) -> Finding:
+    """Without a price only the one lot of an exit goes that any price would let through."""
+    setting, lot = "max_order_value", last_lot(intent, snapshot)
+    if not lot or (quantity > lot and not is_cut(intent, snapshot, limits, quantity)):
+        return no_price(intent, limits, setting, quantity)
+    use = Use("Value", 0, 0, "No price is known.")
+    finding = within(intent, snapshot, limits, quantity, setting, use, of_one_order=True)
+    return replace(finding, value="no price")
 
 
 def symbol_whitelist(

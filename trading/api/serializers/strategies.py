@@ -25,6 +25,7 @@ from trading.domain.values import (
     SizingMode,
 )
 from trading.models import Strategy
+from trading.services import stopped_strategies
 
 _DAY_SECONDS = 86_400
 
@@ -85,6 +86,14 @@ class StrategySerializer(ModelSerializer):
                 "Use -1 for automatic, or a percentage above 0 and up to 100."
             )
         return value
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        """Raises Conflict where a strategy that is stopped would get out of it."""
+        stored = Strategy.objects.get(pk=instance.pk)
+        stopped_strategies.check_change(
+            stored, name=validated_data.get("name"), mode=validated_data.get("execution_mode")
+        )
+        return super().update(instance, validated_data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         def after(name: str, default: Any = None) -> Any:

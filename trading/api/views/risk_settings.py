@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,7 +16,7 @@ from risk import portable, presets, settings_service
 from risk.models import RiskSettings, RiskSettingsChange
 from risk.settings_values import to_json
 from sigmatrader.db import write_transaction
-from trading.api.base import ApiView
+from trading.api.base import ApiView, MayWrite
 from trading.api.filters import ID_OF_STRATEGY, IDEMPOTENCY_KEY, Filters, word_parameter
 from trading.api.pagination import NewestFirst
 from trading.api.serializers.fields import MoneyField
@@ -34,10 +35,15 @@ from trading.api.serializers.risk_settings import (
 from trading.api.views.settings import REFUSED, RowsView
 from trading.domain.values import RiskScope
 
+_ADD, _CHANGE, _DELETE = (f"risk.{word}_risksettings" for word in ("add", "change", "delete"))
+# As in the admin, what may make rows and change them takes both rights, also to look only.
+_MANY = {"POST": (_ADD, _CHANGE)}
 _CAPITAL = OpenApiParameter("capital", str, description="₹ that are traded with.")
 
 
 class RiskSettingsList(RowsView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = {"POST": (_ADD,)}
     queryset = RiskSettings.objects.select_related("strategy").order_by("scope", "strategy__name")
     serializer_class = RiskSettingsSerializer
 
@@ -69,6 +75,8 @@ class RiskSettingsList(RowsView):
 
 
 class RiskSettingsDetail(RowsView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = {"PUT": (_CHANGE,), "PATCH": (_CHANGE,), "DELETE": (_DELETE,)}
     queryset = RiskSettings.objects.select_related("strategy")
     serializer_class = RiskSettingsSerializer
 
@@ -130,6 +138,8 @@ class RiskSettingsExport(ApiView):
 
 
 class RiskSettingsImport(ApiView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = _MANY
     serializer_class = RiskSettingsImportSerializer
     max_bytes = portable.MAX_BYTES
 
@@ -148,6 +158,8 @@ class RiskSettingsImport(ApiView):
 
 
 class RiskPresets(ApiView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = _MANY
     serializer_class = PresetApplySerializer
 
     @extend_schema(

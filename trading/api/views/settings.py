@@ -5,6 +5,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models import ProtectedError
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -12,7 +13,7 @@ from rest_framework.serializers import BaseSerializer
 from risk import policy, settings_service
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
-from trading.api.base import ApiView, store
+from trading.api.base import ApiView, MayWrite, store
 from trading.api.filters import IDEMPOTENCY_KEY
 from trading.api.serializers.orders import ErrorSerializer
 from trading.api.serializers.records import (
@@ -22,7 +23,7 @@ from trading.api.serializers.records import (
 )
 from trading.api.serializers.strategies import StrategySerializer
 from trading.models import Strategy
-from trading.services import alarms, halting
+from trading.services import alarms, halting, stopped_strategies
 from trading.services.errors import Conflict
 from trading.services.halting import Confirmation
 
@@ -49,6 +50,8 @@ class RowsView(ApiView):
 
 
 class StrategyList(RowsView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = {"POST": ("trading.add_strategy",)}
     queryset = Strategy.objects.select_related("connection").order_by("name")
     serializer_class = StrategySerializer
 
@@ -68,6 +71,12 @@ class StrategyList(RowsView):
 
 
 class StrategyDetail(RowsView):
+    permission_classes = (IsAuthenticated, MayWrite)
+    rights = {
+        "PUT": ("trading.change_strategy",),
+        "PATCH": ("trading.change_strategy",),
+        "DELETE": ("trading.delete_strategy",),
+    }
     queryset = Strategy.objects.select_related("connection")
     serializer_class = StrategySerializer
 
@@ -79,15 +88,25 @@ class StrategyDetail(RowsView):
         return Response(self.get_serializer(self.find(self.get_queryset(), pk)).data)
 
     @extend_schema(
-        operation_id="strategies_replace", responses={200: StrategySerializer, **REFUSED}
+        operation_id="strategies_replace",
+        responses={200: StrategySerializer, **REFUSED, 409: ErrorSerializer},
     )
     def put(self, request: Request, pk: str) -> Response:
-        """Change a strategy; fields that are not given keep their values."""
+        """Change a strategy; fields that are not given keep their values.
+
+        409 for a new name, or AUTO, of a strategy that is stopped: resume it first.
+        """
         return self.change(pk)
 
-    @extend_schema(operation_id="strategies_change", responses={200: StrategySerializer, **REFUSED})
+    @extend_schema(
+        operation_id="strategies_change",
+        responses={200: StrategySerializer, **REFUSED, 409: ErrorSerializer},
+    )
     def patch(self, request: Request, pk: str) -> Response:
-        """Change a strategy; fields that are not given keep their values."""
+        """Change a strategy; fields that are not given keep their values.
+
+        409 for a new name, or AUTO, of a strategy that is stopped: resume it first.
+        """
         return self.change(pk)
 
     @extend_schema(
@@ -95,10 +114,11 @@ class StrategyDetail(RowsView):
         responses={204: None, 404: ErrorSerializer, 409: ErrorSerializer},
     )
     def delete(self, request: Request, pk: str) -> Response:
-        """Delete a strategy that never had an order; archive any other."""
+        """Delete a strategy that never had an order and is not stopped; archive any other."""
         strategy = self.find(self.get_queryset(), pk)
         try:
             with write_transaction():
+                stopped_strategies.check_deletion(strategy)
                 reason = f"The strategy {strategy.name} was deleted."
                 settings_service.delete_settings_of(strategy.pk, actor=self.actor, reason=reason)
                 strategy.delete()

@@ -1,7 +1,6 @@
 """All orders: filtered by the address, page by page, and as a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -14,6 +13,7 @@ from sigmatrader import clock
 from trading import selectors
 from trading.domain.order import ENDED, Status
 from trading.models import Order
+from trading.web.chips import Chip, chip_of
 from trading.web.csv_export import Column, csv_response, moment
 from trading.web.forms import OPEN, REFUSED, OrderFilter
 from trading.web.listing import listing_of
@@ -72,32 +72,16 @@ def _found(form: OrderFilter) -> QuerySet[Order]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter in one press. `count` where a number says something at a glance."""
-
-    label: str
-    query: str
-    chosen: bool
-    count: int | None = None
-
-
 def _chips(form: OrderFilter) -> list[Chip]:
     today = f"{clock.now().astimezone(clock.IST):%Y-%m-%d}"
     unknown = Order.objects.filter(status=Status.UNKNOWN).count()
     open_orders = Order.objects.filter(status__in=_STATUSES[OPEN]).count()
-    set_now = {name: str(form.value(name)) for name in form.fields if form.value(name)}
-
-    def chip(label: str, count: int | None = None, **filters: str) -> Chip:
-        query = "&".join(f"{name}={value}" for name, value in filters.items())
-        return Chip(label, query, set_now == filters, count)
-
     return [
-        chip("All"),
-        chip("Today", from_day=today),
-        chip("Open", open_orders, status=OPEN),
-        chip("Failed or refused", status=REFUSED),
-        chip("Unknown", unknown, status=Status.UNKNOWN.value),
+        chip_of(form, "All"),
+        chip_of(form, "Today", from_day=today),
+        chip_of(form, "Open", open_orders, status=OPEN),
+        chip_of(form, "Failed or refused", status=REFUSED),
+        chip_of(form, "Unknown", unknown, status=Status.UNKNOWN.value),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -34,19 +35,24 @@ from trading.web.views.shared import (
 )
 
 CANCELLED_SHOWN = 10
+_LONGEST_SEARCH = 100
 COST_SECONDS = 3.0  # a page without JavaScript waits so long for the broker's word
 _waiting = threading.BoundedSemaphore(2)
 
 
-def _lists(forms: dict[int, EditForm] | None = None) -> dict[str, Any]:
+def _lists(request: HttpRequest, forms: dict[int, EditForm] | None = None) -> dict[str, Any]:
+    """Both lists; `?q=` narrows them to a symbol, strategy or account."""
     token = selectors.change_token()  # read first: what changes meanwhile is shown next time
-    waiting = selectors.waiting_orders()
+    text = request.GET.get("q", "").strip()[:_LONGEST_SEARCH]
+    waiting = selectors.in_queue(selectors.waiting_orders(), text)
+    on_the_way = selectors.in_queue(selectors.orders_on_the_way(), text)
     count = waiting.count()
     return {
         "token": token,
+        "text": text,
         "waiting": rows_of(waiting[: selectors.QUEUE_SIZE], forms),
         "hidden": max(count - selectors.QUEUE_SIZE, 0),
-        "on_the_way": rows_of(selectors.orders_on_the_way()[: selectors.QUEUE_SIZE]),
+        "on_the_way": rows_of(on_the_way[: selectors.QUEUE_SIZE]),
     }
 
 
@@ -55,13 +61,13 @@ def _page(
 ) -> HttpResponse:
     today = selectors.day_start(clock.now())
     cancelled = selectors.orders_cancelled_unsent(today)[:CANCELLED_SHOWN]
-    context = {**_lists(forms), "cancelled": rows_of(cancelled)}
+    context = {**_lists(request, forms), "cancelled": rows_of(cancelled)}
     return render(request, "trading/queue.html", context, status=status)
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """The whole queue; `?edit=<id>` opens one order for editing."""
+    """The whole queue, or what `?q=` finds in it; `?edit=<id>` opens one order for editing."""
     edited = number_in(request, "edit")
     forms: dict[int, EditForm] = {}
     if edited is not None:
@@ -78,7 +84,7 @@ def rows(request: HttpRequest) -> HttpResponse:
     """The rows for a page that is open; 204 when nothing has changed since its token."""
     if request.GET.get("v") == selectors.change_token():
         return HttpResponse(status=204)
-    return render(request, "trading/queue.html#lists", _lists())
+    return render(request, "trading/queue.html#lists", _lists(request))
 
 
 @require_safe
@@ -231,11 +237,19 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
 
     def action() -> SafeString:
         result = queue.cancel(order, actor=actor(request))
-        text = "A cancel of order {} is asked for." if result.pending else "Order {} is cancelled."
-        return format_html(text, order_link(order))
+        if result.pending:
+            return format_html("A cancel of order {} is asked for.", order_link(order))
+        return format_html("Order {} is cancelled. {}", order_link(order), _undo(request, order))
 
     told(request, action)
     return _answer(request, order_id)
+
+
+def _undo(request: HttpRequest, order: Order) -> SafeString | str:
+    """A button that takes the cancel back, where the queue is what the person sees next."""
+    if "next" in request.POST or not order.never_sent:
+        return ""
+    return render_to_string("trading/queue.html#undo", {"order": order})
 
 
 @require_POST

@@ -51,6 +51,8 @@ def page(request: HttpRequest) -> HttpResponse:
         **_use(now),
         "form": form,
         "asks_code": second_factor.has_second_factor(request.user),
+        "lacks_factor": second_factor.lacks_one(request.user),
+        "may_resume": request.user.has_perm(halting.RESUME_RIGHT),
         "states": policy.current_states(),
         "breakers": alarms.current_breakers(now),
         "square_offs": [squareoff.progress(row) for row in _square_offs()],
