@@ -100,6 +100,16 @@ def market_calendar(db: None) -> None:
     calendar.forget()
 
 
+@pytest.fixture
+def charge_rates(db: None) -> None:
+    """The schedule of charges that comes with an installation, after a test that emptied it."""
+    from importlib import import_module
+
+    from django.apps import apps
+
+    import_module("trading.migrations.0009_performance").seed(apps, None)
+
+
 @pytest.fixture(autouse=True)
 def _calendar_of_this_test() -> None:
     """What an earlier test made of the calendar is gone with its rows."""

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,11 @@ from trading.models import (
 )
 from trading.services import day_totals, ledger, trade_charges
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("charge_rates"),
+]
 
 D = Decimal
 MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=clock.IST)
@@ -441,3 +446,24 @@ def check_exposure() -> None:
         carried = value(start - timedelta(seconds=1))
         assert row.highest == max([carried, *map(value, looks)])
         assert row.carried == value(start + DAY - timedelta(seconds=1))
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_works_everything_out_again_and_says_how_much(capsys) -> None:
+    fill(order_of("BUY", 10), 10, "100", MONDAY)
+    fill(order_of("SELL", 10), 10, "101", MONDAY + DAY)
+    call_command("rebuildanalytics")
+    assert "2 days of accounts are worked out." in capsys.readouterr().out
+    assert total(MONDAY + DAY).trades == 1
+    assert analytics.current() is None
+
+
+def test_the_command_fails_when_a_day_can_not_be_worked_out() -> None:
+    broken = order_of("BUY", 10)
+    fill(broken, 10, "100", MONDAY)
+    fill(order_of("SELL", 10), 10, "101", MONDAY + MINUTE)
+    Order.objects.filter(pk=broken.pk).update(exit_plan={"stop_price": "no number"})
+    with pytest.raises(CommandError, match="23 Nov 2026"):
+        call_command("rebuildanalytics")

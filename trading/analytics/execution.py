@@ -18,8 +18,6 @@ NEWEST: Final = 2_000
 TO_DECISION = "alert to decision"
 TO_BROKER = "press to broker"
 TO_FILL = "broker to fill"
-_TOGETHER: Final = 500
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class _Sent(NamedTuple):
@@ -110,12 +108,9 @@ def latency(orders: Iterable[_Sent]) -> dict[str, Distribution]:
 
 
 def _first_fills(order_ids: list[int]) -> Iterator[tuple[int, datetime]]:
-    for start in range(0, len(order_ids), _TOGETHER):
-        rows = Fill.objects.filter(
-            order_id__in=order_ids[start : start + _TOGETHER], booked_at__isnull=False
-        )
-        grouped = rows.order_by().values("order_id").annotate(first=Min("booked_at"))
-        yield from grouped.values_list("order_id", "first")
+    rows = Fill.objects.filter(order_id__in=order_ids, booked_at__isnull=False).order_by()
+    grouped = rows.values("order_id").annotate(first=Min("booked_at"))
+    yield from grouped.values_list("order_id", "first")
 
 
 def _milliseconds(span: timedelta) -> Decimal:

@@ -59,12 +59,14 @@ def seed(apps, schema_editor):
     for valid_from, rows in RATES.items():
         for segment, exchange, transaction, rates in rows:
             given = {**COMMON, **rates, "transaction": transaction}
-            table.objects.create(
+            table.objects.get_or_create(
                 segment=segment,
                 exchange=exchange,
                 valid_from=valid_from,
-                source=SOURCES[valid_from],
-                **{name: None if rate is None else Decimal(rate) for name, rate in given.items()},
+                defaults={
+                    "source": SOURCES[valid_from],
+                    **{name: None if rate is None else Decimal(rate) for name, rate in given.items()},
+                },
             )
 
 
