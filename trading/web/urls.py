@@ -4,6 +4,7 @@ from django.urls import path
 
 from trading.web.views import (
     alerts,
+    analytics,
     dashboard,
     desk,
     help,
@@ -12,7 +13,6 @@ from trading.web.views import (
     orders,
     positions,
     queue,
-    records,
     risk,
     second_factor,
     settings,
@@ -53,7 +53,9 @@ urlpatterns = [
     path("positions/exit/", positions.close, name="position_exit"),
     path("positions/protect/", positions.protect, name="position_protect"),
     path("positions/read/<int:connection_id>/", positions.read_again, name="positions_read"),
-    path("analytics/", records.trades, name="analytics"),
+    path("analytics/", analytics.page, name="analytics"),
+    path("analytics/csv/", analytics.trades_csv, name="analytics_csv"),
+    path("analytics/rebuild/", analytics.rebuild, name="analytics_rebuild"),
     path("risk/", risk.page, name="risk"),
     path("risk/what-if/", what_if.page, name="what_if"),
     path("risk/use/", risk.use, name="risk_use"),
