@@ -46,6 +46,7 @@ class Condition:
     key: str
     text: str
     urgent: bool = False
+    below: tuple[str, ...] = ()
 
 
 def collect(channels: list[NoticeChannel], now: datetime) -> int:
@@ -81,7 +82,7 @@ def _still_known(
 
 def _news(one: Condition, now: datetime) -> News:
     key = f"{one.key}@{int(now.timestamp())}"
-    return News(one.kind, key, one.text, now, urgent=one.urgent)
+    return News(one.kind, key, one.text, now, urgent=one.urgent, below=one.below)
 
 
 def conditions(now: datetime, wanted: set[str]) -> Iterator[Condition]:
@@ -234,4 +235,5 @@ def _summary(now: datetime) -> Iterator[Condition]:
     day = trading_day(now)
     session = session_on("NSE", day, calendar.current())
     if session is not None and now >= session.closes_at + _SUMMARY_AFTER_CLOSE:
-        yield Condition(NoticeKind.SUMMARY, f"summary:{day}", day_summary(now))
+        first, *below = day_summary(now)
+        yield Condition(NoticeKind.SUMMARY, f"summary:{day}", first, below=tuple(below))

@@ -14,7 +14,7 @@ _KEEP = timedelta(days=30)
 class News:
     """One thing that happened. `key` is its own for ever: the same again is no news.
 
-    `order`: one that waits, with the version at which it began to.
+    `below`: further lines of our own, none of which comes from outside. `order`: one that waits, with the version at which it began to.
     """
 
     kind: NoticeKind
@@ -22,6 +22,7 @@ class News:
     text: str
     at: datetime
     urgent: bool = False
+    below: tuple[str, ...] = ()
     order: Order | None = None
     order_version: int | None = None
 
@@ -53,7 +54,7 @@ def _row(one: News, channel: NoticeChannel, now: datetime) -> Notice:
         channel=channel,
         kind=one.kind,
         key=one.key,
-        text="\n".join(one_line(line) for line in one.text.splitlines()),
+        text="\n".join((one_line(one.text), *one.below)),
         urgent=one.urgent,
         order=one.order,
         order_version=one.order_version,

@@ -13,7 +13,7 @@ from trading.models import Order
 from trading.templatetags.money import pnl, qty
 
 
-def day_summary(now: datetime) -> str:
+def day_summary(now: datetime) -> list[str]:
     """Orders and profit or loss of the IST day of `now`, a line for each kind of account in use."""
     since = selectors.day_start(now)
     kinds = selectors.kinds_in_use()
@@ -25,7 +25,7 @@ def day_summary(now: datetime) -> str:
     waiting = Order.objects.filter(status=Status.WAITING).count()
     if waiting:
         lines.append(f"{_count(waiting, 'order')} still waiting for a decision")
-    return "\n".join(lines)
+    return lines
 
 
 def _orders(kind: str, since: datetime) -> str:
