@@ -74,9 +74,7 @@ def test_quiet_hours_hold_what_is_not_urgent_until_their_end(make_channel, inbox
 def test_quiet_hours_hold_urgent_ones_too_where_nothing_breaks_through(
     make_channel, inbox, tell, time
 ):
-    make_channel(
-        quiet_from=clock_time(11), quiet_until=clock_time(14), urgent_breaks_through=False
-    )
+    make_channel(quiet_from=clock_time(11), quiet_until=clock_time(14), urgent_breaks_through=False)
     halting.set_state("HALTED", "EVERYTHING", "a storm", "asha")
     assert tell() == 0
     time.passes(hours=2)
@@ -103,9 +101,7 @@ def test_an_order_that_was_decided_meanwhile_says_so(make_channel, inbox, tell, 
     assert inbox.messages[0]["message"].endswith("– CANCELLED meanwhile")
 
 
-def test_a_failure_is_tried_again_after_growing_pauses_and_arrives(
-    make_channel, inbox, tell, time
-):
+def test_a_failure_is_tried_again_after_growing_pauses_and_arrives(make_channel, inbox, tell, time):
     channel = make_channel()
     inbox.status = 500
     make_order()
@@ -134,9 +130,7 @@ def test_between_two_tries_the_channel_is_left_alone(make_channel, inbox, tell, 
     assert inbox.tries == 1
 
 
-def test_after_the_last_try_it_is_given_up_and_can_be_sent_again(
-    make_channel, inbox, tell, time
-):
+def test_after_the_last_try_it_is_given_up_and_can_be_sent_again(make_channel, inbox, tell, time):
     channel = make_channel()
     inbox.status = 500
     make_order()
@@ -170,9 +164,7 @@ def test_a_failure_names_no_part_of_the_address(make_channel, inbox, tell, caplo
         assert secret not in " ".join((*logged, *shown))
 
 
-def test_a_channel_that_another_worker_sends_through_is_left_alone(
-    make_channel, inbox, tell, time
-):
+def test_a_channel_that_another_worker_sends_through_is_left_alone(make_channel, inbox, tell, time):
     channel = make_channel()
     make_order()
     events.collect(outbox.listening(), clock.now())
@@ -212,7 +204,7 @@ def test_a_test_message_goes_even_while_the_channel_is_off(make_channel, inbox, 
 
 def test_a_server_that_hangs_is_given_up_in_time(inbox):
     inbox.hang = True
-    with pytest.raises(road.NotDelivered, match="did not answer in 0.2 s"):
+    with pytest.raises(road.NotDelivered, match=r"did not answer in 0\.2 s"):
         road.send(inbox.address, road.Message("title", "body"), seconds=0.2)
 
 

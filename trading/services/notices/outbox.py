@@ -14,7 +14,8 @@ _KEEP = timedelta(days=30)
 class News:
     """One thing that happened. `key` is its own for ever: the same again is no news.
 
-    `below`: further lines of our own, none of which comes from outside. `order`: one that waits, with the version at which it began to.
+    `below`: further lines of our own, none of which comes from outside. `order`: one that waits,
+    with the version at which it began to.
     """
 
     kind: NoticeKind
