@@ -38,6 +38,19 @@ LABELS: Final[dict[NoticeKind, str]] = {
     NoticeKind.CALENDAR: "The market calendar ends soon",
     NoticeKind.SUMMARY: "The day's summary after the close",
 }
+WORDS: Final[dict[NoticeKind, str]] = {
+    NoticeKind.WAITING: "waits",
+    NoticeKind.EXECUTED: "executed",
+    NoticeKind.REFUSED: "not done",
+    NoticeKind.UNKNOWN: "UNKNOWN",
+    NoticeKind.STATE: "state",
+    NoticeKind.LOSS: "loss",
+    NoticeKind.SESSION: "login",
+    NoticeKind.BREAKER: "breaker",
+    NoticeKind.TROUBLE: "trouble",
+    NoticeKind.CALENDAR: "calendar",
+    NoticeKind.SUMMARY: "day",
+}
 # One of a kind, and more of them; in this order in a message.
 _HEADINGS: Final[dict[NoticeKind, tuple[str, str]]] = {
     NoticeKind.UNKNOWN: ("An outcome is unknown", "{} outcomes are unknown"),

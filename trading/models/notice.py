@@ -3,7 +3,7 @@ from django.db.models import Q
 
 from sigmatrader import clock, crypto
 from sigmatrader.choices import choices, one_of
-from trading.domain.notices import NoticeKind, QuietHours
+from trading.domain.notices import WORDS, NoticeKind, QuietHours
 
 
 def every_kind() -> list[str]:
@@ -125,6 +125,11 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+    @property
+    def word(self) -> str:
+        """Its kind, for people."""
+        return WORDS[NoticeKind(self.kind)]
 
 
 class NoticeCursor(models.Model):

@@ -117,7 +117,8 @@ def order_text(order: Order) -> str:
 
 
 def _filled(order: Order) -> str:
-    return f" at {price(order.average_price)}" if order.average_price is not None else ""
+    at = f" at {price(order.average_price)}" if order.average_price is not None else ""
+    return f": executed{at}"
 
 
 # -- the trading state and breakers ------------------------------------------------------------

@@ -76,7 +76,10 @@ def _shown(
 
 def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     response = render(request, "trading/decide.html", context, status=status)
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The address is a secret. With a form on it, no-referrer would have browsers send the form
+    # with “Origin: null”, which the check against forged requests has to refuse.
+    has_form = "link" in context
+    response.headers["Referrer-Policy"] = "strict-origin" if has_form else "no-referrer"
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Cache-Control"] = "no-store"
     return response
