@@ -132,7 +132,7 @@ def test_a_breaker_is_told_with_its_way_back(make_channel):
     breakers.open_breaker(Code.REPEATED_EXECUTION, "It ran.", strategy_id=strategy.pk)
     collect()
     assert kinds() == ["BREAKER"]
-    assert told()[0][1].startswith("strategy supertrend: It ran. Set the strategy to AUTO again")
+    assert told()[0][1].startswith("strategy supertrend: It ran. Resume the strategy")
 
 
 def test_a_channel_hears_only_what_it_asked_for(make_channel):

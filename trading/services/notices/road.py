@@ -26,8 +26,10 @@ SEND_SECONDS: Final = 20.0
 LONGEST_ADDRESS: Final = 1000
 _MOST_UNANSWERED: Final = 8
 _SHOWN: Final = 300  # characters of what the library says of a failure
-# Arguments of an address that would have the library read a file or keys of this machine.
-REFUSED_ARGUMENTS: Final = frozenset({"template", "pgp", "pgppub", "pgpkey", "pgpprv", "wkd"})
+# Arguments of an address that name files or keys: nothing of this machine is read for a message.
+REFUSED_ARGUMENTS: Final = frozenset(
+    {"template", "attach", "filename", "pgp", "pgppub", "pgpkey", "pgpprv", "wkd"}
+)
 
 
 @dataclass(frozen=True, slots=True)
