@@ -56,14 +56,13 @@ def save(channel: NoticeChannel, *, actor: str, address: str = "") -> NoticeChan
         channel.scheme = road.scheme_of(address)
         channel.address = address.strip()
     with write_transaction():
-        stored = NoticeChannel.objects.filter(pk=channel.pk).first() if channel.pk else None
-        was_on = stored is not None and stored.enabled
+        was_on = NoticeChannel.objects.filter(pk=channel.pk, enabled=True).exists()
         if channel.enabled and not was_on:
             if not outbox.listening():
                 events.begin_here()
             channel.enabled_at = now
         fields = _settable(channel, new_address=bool(address))
-        if channel.pk is None:
+        if channel._state.adding:
             channel.save()
         else:
             channel.updated_at = now

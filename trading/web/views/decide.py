@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from sigmatrader.db import Busy
 from sigmatrader.middleware import client_address
+from trading.models import NoticeLink
 from trading.services import queue
 from trading.services.errors import ServiceError
 from trading.services.notices import links
@@ -45,9 +46,7 @@ def page(request: HttpRequest, token: str, choice: str) -> HttpResponse:
     return _shown(request, link, chosen, token)
 
 
-def _decided(
-    request: HttpRequest, link: links.NoticeLink, chosen: Choice, token: str
-) -> HttpResponse:
+def _decided(request: HttpRequest, link: NoticeLink, chosen: Choice, token: str) -> HttpResponse:
     try:
         order = links.decide(link, chosen)
     except ServiceError as error:
@@ -58,7 +57,7 @@ def _decided(
 
 
 def _shown(
-    request: HttpRequest, link: links.NoticeLink, chosen: Choice, token: str, problem: str = ""
+    request: HttpRequest, link: NoticeLink, chosen: Choice, token: str, problem: str = ""
 ) -> HttpResponse:
     row = row_of(queue.get(link.order_id))
     passes = row.preview is not None and row.preview.tone in ("pass", "cut")
