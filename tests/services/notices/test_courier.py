@@ -130,6 +130,20 @@ def test_between_two_tries_the_channel_is_left_alone(make_channel, inbox, tell, 
     assert inbox.tries == 1
 
 
+def test_what_is_urgent_does_not_wait_for_a_channel_that_rests(make_channel, inbox, tell, time):
+    make_channel()
+    inbox.status = 500
+    make_order()
+    tell()
+    time.passes(seconds=1)
+    halting.set_state("HALTED", "EVERYTHING", "a storm", "asha")
+    tell()
+    assert inbox.tries == 2
+    time.passes(seconds=1)
+    tell()  # now it has been tried, and rests with the others
+    assert inbox.tries == 2
+
+
 def test_after_the_last_try_it_is_given_up_and_can_be_sent_again(make_channel, inbox, tell, time):
     channel = make_channel()
     inbox.status = 500
@@ -206,6 +220,28 @@ def test_a_server_that_hangs_is_given_up_in_time(inbox):
     inbox.hang = True
     with pytest.raises(road.NotDelivered, match=r"did not answer in 0\.2 s"):
         road.send(inbox.address, road.Message("title", "body"), seconds=0.2)
+
+
+def test_a_service_that_hangs_is_not_asked_on_and_on_and_keeps_no_other_waiting(inbox):
+    inbox.hang = True
+    message = road.Message("title", "body")
+    for _ in range(2):
+        with pytest.raises(road.NotDelivered, match="did not answer"):
+            road.send(inbox.address, message, seconds=0.05)
+    with pytest.raises(road.NotDelivered, match="has not answered earlier messages"):
+        road.send(inbox.address, message, seconds=0.05)
+    with open_inbox() as other:
+        road.send(other.address, message)
+        assert other.titles == ["title"]
+
+
+def test_a_message_of_another_day_says_which(make_channel, inbox, tell, time):
+    make_channel(quiet_from=clock_time(11), quiet_until=clock_time(7, 30))
+    make_order()
+    tell()
+    time.passes(hours=19, minutes=30)
+    tell()
+    assert inbox.messages[0]["message"].startswith("02 Dec 12:00 #")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -185,6 +185,16 @@ def test_an_id_that_never_comes_is_forgotten(make_channel, time):
     assert NoticeCursor.objects.get(name="orders").pending == {}
 
 
+def test_a_row_that_nobody_understands_keeps_back_none_behind_it(make_channel, caplog):
+    make_channel()
+    broken = make_order()
+    OrderEvent.objects.filter(order=broken).update(to_status="NONSENSE")
+    order = make_order()
+    collect()
+    assert [one.order_id for one in Notice.objects.all()] == [order.pk]
+    assert "could not be made a notice" in caplog.text
+
+
 def test_many_events_are_read_in_portions_and_all_of_them(make_channel, monkeypatch):
     make_channel()
     monkeypatch.setattr(cursors, "_AT_ONCE", 3)

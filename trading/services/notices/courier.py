@@ -54,16 +54,22 @@ def _carry(channel_id: int) -> None:
         deliver(channel_id)
     except (DatabaseError, Busy) as error:
         logger.error("the outcome of a notice could not be noted: %s", error)
+    except Exception:
+        logger.exception("the notices of channel %s could not be sent", channel_id)
     finally:
         connections.close_all()
 
 
 def due_channels(now: datetime) -> list[int]:
-    """The channels that have something to send, may try, and are free."""
+    """The channels that have something to send, may try, and are free.
+
+    After a failure a channel rests; what is urgent and was not tried yet does not wait for that.
+    """
+    may_try = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
     return list(
         NoticeChannel.objects.filter(
             _free(now),
-            Q(retry_at__isnull=True) | Q(retry_at__lte=now),
+            may_try | Q(notices__urgent=True, notices__attempts=0),
             enabled=True,
             notices__sent_at__isnull=True,
             notices__dead=False,
@@ -123,9 +129,14 @@ def message_of(notices: Sequence[Notice], now: datetime) -> Message:
     for notice in notices:
         below = links.lines_for(notice, now) if linked < _LINKS_AT_MOST else ()
         linked += bool(below)
-        at = f"{notice.at.astimezone(clock.IST):%H:%M}"
-        lines.append(Line(NoticeKind(notice.kind), f"{at} {notice.text}{_since(notice)}", below))
+        text = f"{_time_text(notice.at, now)} {notice.text}{_since(notice)}"
+        lines.append(Line(NoticeKind(notice.kind), text, below))
     return compose(lines)
+
+
+def _time_text(at: datetime, now: datetime) -> str:
+    local, today = at.astimezone(clock.IST), now.astimezone(clock.IST)
+    return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%d %b %H:%M}"
 
 
 def _since(notice: Notice) -> str:

@@ -5,6 +5,7 @@ Services are those of a list, all over the network. Of the library only the modu
 own service is loaded, so that what acts on this machine (files, the desktop, syslog) is not there.
 """
 
+import hashlib
 import logging
 import re
 import threading
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 # For a whole message, from the name's look-up to the last byte of the answer.
 SEND_SECONDS: Final = 20.0
 LONGEST_ADDRESS: Final = 1000
-_MOST_UNANSWERED: Final = 8
+_MOST_UNANSWERED: Final = 2  # sends to one address that still run though nobody waits any more
 _SHOWN: Final = 300  # characters of what the library says of a failure
 # Arguments of an address that name files or keys: nothing of this machine is read for a message.
 REFUSED_ARGUMENTS: Final = frozenset(
@@ -123,15 +124,16 @@ def send(address: str, message: Message, seconds: float = SEND_SECONDS) -> None:
     it is not known.
     """
     scheme, plugin = _plugin_of(address.strip())
-    if not _unanswered.acquire(blocking=False):
-        raise NotDelivered("Too many earlier messages are still unanswered.")
+    unanswered = _unanswered_of(address)
+    if not unanswered.acquire(blocking=False):
+        raise NotDelivered(f"{service_name(scheme)} has not answered earlier messages yet.")
     answer: SimpleQueue[str] = SimpleQueue()
 
     def run() -> None:
         try:
             answer.put(_delivered(plugin, message))
         finally:
-            _unanswered.release()
+            unanswered.release()
 
     threading.Thread(target=run, name=f"notice-{scheme}", daemon=True).start()
     try:
@@ -142,7 +144,15 @@ def send(address: str, message: Message, seconds: float = SEND_SECONDS) -> None:
         raise NotDelivered(_without_secrets(problem, address))
 
 
-_unanswered = threading.BoundedSemaphore(_MOST_UNANSWERED)
+_unanswered: dict[str, threading.BoundedSemaphore] = {}
+_unanswered_lock = threading.Lock()
+
+
+def _unanswered_of(address: str) -> threading.BoundedSemaphore:
+    """One for each address, so that a service that hangs keeps no other waiting."""
+    key = hashlib.sha256(address.encode()).hexdigest()
+    with _unanswered_lock:
+        return _unanswered.setdefault(key, threading.BoundedSemaphore(_MOST_UNANSWERED))
 
 
 def _delivered(plugin: Any, message: Message) -> str:
