@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0008_open_fills'),
+        ('trading', '0009_performance'),
     ]
 
     operations = [

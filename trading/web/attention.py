@@ -17,8 +17,8 @@ from trading.domain.session import trading_day
 from trading.models import Alert, Order
 from trading.services import calendar
 from trading.services.limit_use import ScopeUse, limit_use, nearly_used
+from trading.services.logins import LoginDue
 from trading.templatetags.limits import setting_name, use_limit, use_used
-from trading.web.accounts import LoginDue
 from trading.web.context import Desk
 from trading.web.limits import use_anchor
 
