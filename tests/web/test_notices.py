@@ -156,6 +156,15 @@ def test_a_test_that_fails_says_why_without_the_address(desk, inbox: Inbox):
     assert "FAILING" not in page  # a test is no failure of the channel's own work
 
 
+def test_the_dashboard_says_when_a_channel_fails(desk):
+    add(desk)
+    assert "do not arrive" not in text_of(desk.client.get(reverse("dashboard")))
+    NoticeChannel.objects.update(failures=2, last_error="The service was away.")
+    page = text_of(desk.client.get(reverse("dashboard")))
+    assert "Notices to phone do not arrive" in page
+    assert "The service was away." in page
+
+
 def test_what_was_given_up_is_shown_and_can_be_tried_again(desk, inbox: Inbox):
     channel = add(desk, address=inbox.address, group_seconds="0", quiet_from="", quiet_until="")
     make_order()

@@ -1,5 +1,6 @@
 """Notices: which kinds there are, when one may go, and how many become one message. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -71,6 +72,7 @@ LONGEST_LINE: Final = 400
 _IN_A_TITLE: Final = 3
 # What is urgent gathers no longer than this.
 URGENT_SECONDS: Final = 5
+_MENTION: Final = re.compile(r"@(?=\w)")
 _PAUSES: Final = (30, 60, 120, 300, 900, 1800, 3600)  # seconds, after each failure in a row
 TRIES: Final = len(_PAUSES) + 1
 
@@ -127,8 +129,12 @@ class Message:
 
 
 def one_line(text: str) -> str:
-    """`text` without control characters and line breaks, and not too long for a message."""
+    """`text` without control characters and line breaks, and not too long for a message.
+
+    An @ before a word is written wide: messengers would call everybody for some of them.
+    """
     plain = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    plain = _MENTION.sub("\uff20", plain)
     return plain if len(plain) <= LONGEST_LINE else f"{plain[: LONGEST_LINE - 1]}…"
 
 

@@ -127,6 +127,10 @@ def test_a_line_stays_a_line_of_printable_text(text):
     assert plain == "" or plain.isprintable()
 
 
+def test_nobody_is_called_by_a_text_from_outside():
+    assert one_line("for @everyone and @here, 10 @ 1500") == "for ＠everyone and ＠here, 10 @ 1500"
+
+
 def test_every_kind_has_its_words():
     assert set(LABELS) == set(WORDS) == set(NoticeKind)
     for kind in NoticeKind:

@@ -181,7 +181,9 @@ def _plugin_of(address: str) -> tuple[str, Any]:
         raise BadAddress(f"Leave out “{refused[0]}”: addresses may not name files or keys.")
     with _said() as said:
         try:
-            return scheme, _class_of(SERVICES[scheme])(asset=_asset(), **parsed)
+            # A service that takes less in a message gets several.
+            arguments = {"overflow": "split", **parsed, "asset": _asset()}
+            return scheme, _class_of(SERVICES[scheme])(**arguments)
         except TypeError:
             text = " ".join(said) or "Something is missing, or not as it has to be."
             name = service_name(scheme)
