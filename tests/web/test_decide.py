@@ -1,5 +1,6 @@
 """The page behind a link in a notice, as a stranger's browser meets it."""
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from risk.models import RiskSettings
 from sigmatrader import clock
+from sigmatrader.logs import ConsoleFormatter, JsonFormatter
 from tests.factories import StrategyFactory, make_order
 from tests.web.conftest import HOSTILE
 from trading.domain.order import Status
@@ -188,6 +190,16 @@ def test_guesses_are_shut_out_and_a_right_link_from_elsewhere_is_not(client, ord
     assert client.get(link_to(order, channel)).status_code == 429
     other = Client(REMOTE_ADDR="203.0.113.7")
     assert other.get(link_to(order, channel)).status_code == 200
+
+
+def test_a_log_that_names_the_page_holds_no_link(order, channel):
+    url = link_to(order, channel)
+    token = url.split("/")[4]
+    record = logging.makeLogRecord({"msg": "Forbidden: %s", "args": (url,), "status_code": 403})
+    for formatter in (ConsoleFormatter(), JsonFormatter()):
+        line = formatter.format(record)
+        assert token not in line
+        assert "/decide/***/execute/" in line
 
 
 def test_there_are_two_choices_and_no_third(client, order, channel):
