@@ -110,6 +110,16 @@ def current(strategy: Strategy | None = None) -> str | None:
     return None if row is None else crypto.decrypt(row.secret_encrypted)
 
 
+def current_for(strategy: Strategy | None) -> str | None:
+    """The secret to put into alerts of `strategy`: its own where it has any, else the common one.
+
+    Raises CryptoError.
+    """
+    if strategy is not None and strategy.webhook_secrets.exists():
+        return current(strategy)
+    return current()
+
+
 def create(
     value: str | None = None,
     *,

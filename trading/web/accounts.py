@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from brokers.models import AccountState, BrokerConnection, BrokerName, ConnectionKind
 from sigmatrader import clock
+from sigmatrader.addresses import public_address
 from trading import selectors
 from trading.domain.session import Session, session_on
 from trading.domain.values import ExecutionTarget
@@ -111,12 +112,6 @@ def _strategies_by_account() -> dict[int, list[Strategy]]:
         if connection is not None:
             found.setdefault(connection.pk, []).append(strategy)
     return found
-
-
-def public_address(request: HttpRequest, path: str) -> str:
-    """`path` as the outside sees it: under ST_PUBLIC_URL, else as this request came."""
-    public = str(settings.ST.PUBLIC_URL)
-    return f"{public.rstrip('/')}{path}" if public else request.build_absolute_uri(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from trading.domain.values import (
 from trading.models import Alert, Order, Strategy
 from trading.services.queue import EDITABLE, MAX_PRICE, MAX_QUANTITY, MODIFIABLE
 from trading.web.login_forms import CodeField
-from trading.web.widgets import SymbolInput
+from trading.widgets import SymbolInput
 
 OPEN = "OPEN"
 REFUSED = "REFUSED"

@@ -170,7 +170,7 @@ def _body(choices: Choices, secret: str | None) -> dict[str, object]:
         "alert_id": choices.alert_id,
         "trade_details": _details(choices, of_strategy=of_strategy),
         "hints": hints(choices),
-        "comment": choices.comment,
+        "comment": choices.comment or ("{{strategy.order.comment}}" if of_strategy else ""),
     }
     return {name: value for name, value in body.items() if value not in ("", {})}
 

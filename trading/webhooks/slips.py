@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from trading.webhooks import placeholders
 from trading.webhooks.text import shown
+from trading.webhooks.written import FIRST_MARK, MARK, MARKS, STRING, Written, apart
 
 _CURLY_DOUBLE = "“”„‟«»″＂"
 _CURLY_SINGLE = "‘’‚‛′"
