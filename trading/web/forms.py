@@ -370,7 +370,7 @@ class RotateForm(forms.Form):
     GRACE = [(0, "no time: it is void at once"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")]
 
     whose = forms.ChoiceField(
-        label="For",
+        label="Which secret is made anew",
         required=False,
         help_text="A strategy's own secret opens nothing else: one that leaks costs one strategy.",
     )
@@ -385,7 +385,7 @@ class RotateForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["whose"].choices = [  # type: ignore[attr-defined]
-            ("", "Every strategy without its own"),
+            ("", "The common one"),
             *((str(one.pk), one.name) for one in Strategy.objects.filter(archived=False)),
         ]
 
