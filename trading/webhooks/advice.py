@@ -1,7 +1,10 @@
 """The mistakes that the check of a message knows, by code. Pure."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
+
+from trading.webhooks.message import Kind
 
 
 class Level(StrEnum):
@@ -25,6 +28,22 @@ class Finding:
     def level(self) -> Level:
         return LEVELS[self.code]
 
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known besides the message.
+
+    strategies: the names known here; None when that is not to be checked. lot_of: units in a lot
+    of exchange and symbol. script: the Pine script behind the alert, or "".
+    """
+
+    kind: Kind | None = None
+    strategies: Collection[str] | None = None
+    lot_of: Callable[[str, str], int] | None = None
+    script: str = ""
+
+
+NOTHING_KNOWN = Context()
 
 _E, _W, _N = Level.ERROR, Level.WARNING, Level.NOTE
 
@@ -56,6 +75,7 @@ LEVELS: dict[str, Level] = {
     "plot_without_script": _E,
     "unknown_plot": _E,
     "bare_number": _N,
+    "unread_placeholder": _N,
     "script_message": _N,
     # What it says
     "secret_missing": _E,

@@ -17,9 +17,9 @@ from sigmatrader.db import Busy
 from trading.models import Strategy
 from trading.services import instruments, webhook_secrets
 from trading.webhooks import message, pine
-from trading.webhooks.advice import Finding
+from trading.webhooks.advice import Context, Finding
 from trading.webhooks.builder_form import BuilderForm, CheckForm, strategy_names
-from trading.webhooks.lint import Context, Report, lint
+from trading.webhooks.lint import Report, lint
 from trading.webhooks.payload import blank_secret
 from trading.webhooks.placeholders import KNOWN
 from trading.webhooks.rehearsal import Rehearsal, rehearse, send

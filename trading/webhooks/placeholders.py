@@ -87,10 +87,10 @@ def is_number(name: str) -> bool:
     return is_plot(name) or (name in KNOWN and KNOWN[name].number)
 
 
-def nearest(name: str, known: Collection[str] = KNOWN) -> str | None:
-    """The name of `known` that was probably meant."""
+def nearest(name: str, known: Collection[str] = KNOWN, *, likeness: float = 0.75) -> str | None:
+    """The name of `known` that was probably meant; at `likeness` 1 none but itself."""
     plain = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.strip().lower(), plain, n=1, cutoff=0.75)
+    close = difflib.get_close_matches(name.strip().lower(), plain, n=1, cutoff=likeness)
     return plain[close[0]] if close else None
 
 

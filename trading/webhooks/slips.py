@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 
 from trading.webhooks import placeholders
+from trading.webhooks.keys import NAMES
+from trading.webhooks.layers import SPELLINGS
 from trading.webhooks.text import shown
 from trading.webhooks.written import FIRST_MARK, MARK, MARKS, STRING, Written, apart
 
@@ -30,6 +32,9 @@ _PYTHON = {"True": "true", "False": "false", "None": "null"}
 _ONE_CLOSED = re.compile(r"\{\{(?P<name>[^{}\n]{1,80}?)\}(?!\})")
 _ONE_OPENED = re.compile(r"(?<!\{)\{(?P<name>[\w.]{1,60})\}\}")
 _ONE_EACH = re.compile(r'(?<=")\{(?P<name>[\w.]{1,60})\}(?=")')
+# The key in whose value a text ends, and how far before the end it may stand.
+_LOOK_BACK = 200
+_KEY_BEFORE = re.compile(r'"(?P<key>\w{1,80})"\s*:\s*"?[^"{}\[\],]*\Z')
 _HISTORY = re.compile(r"(?P<name>[\w.]+)\[[0-9]+\]")
 _MOST_MENDED = 8
 
@@ -110,6 +115,15 @@ def _meant(message: Written, name: str, at: int) -> str:
         )
         return tidy
     what = f"TradingView has no placeholder {shown('{{' + name + '}}', 80)}"
+    key = _KEY_BEFORE.search(message.text, max(at - _LOOK_BACK, 0), at)
+    if key is not None and key["key"] not in NAMES and key["key"] not in SPELLINGS:
+        message.find(
+            "unread_placeholder",
+            f"{what}: it stays as it is in {shown(key['key'])}, which nothing reads.",
+            "Nothing to mend, unless the value was to count.",
+            at,
+        )
+        return name
     past = _HISTORY.fullmatch(tidy)
     if past is not None and placeholders.is_real(past["name"]):
         message.find(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from trading.domain.signal import QUANTITY_MISSING, Intent, Signal
 from trading.domain.values import OrderType, Product, Side, Validity
 from trading.webhooks import message, placeholders
-from trading.webhooks.advice import Level
-from trading.webhooks.lint import Context, lint
+from trading.webhooks.advice import Context, Level
+from trading.webhooks.lint import lint
 from trading.webhooks.message import Action, Choices, Kind, Sample, Sizing
 from trading.webhooks.payload import interpret, presented_secrets, read
 
