@@ -19,7 +19,7 @@ from trading.webhooks.rehearsal import rehearse
 _SAID = frozenset(
     {
         "delayed_feed",
-        "duplicate_keys",
+        "key_twice",
         "fraction",
         "left_out",
         "limit_without_price",

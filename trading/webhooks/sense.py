@@ -34,9 +34,9 @@ def meaning(message: Written, now: datetime, context: Context) -> list[Finding]:
     try:
         document = payload.read(message.filled(now).encode("utf-8", "replace"))
     except Rejection as rejection:
-        code = "duplicate_keys" if rejection.code == "duplicate_keys" else "invalid_json"
+        mistake = "key_twice" if rejection.code == "duplicate_keys" else "not_json"
         return [
-            Finding(code, text, "Compare it with the builder's message.")
+            Finding(mistake, text, "Compare it with the builder's message.")
             for text in texts(rejection)
         ]
     template = Layers(json.loads(message.kept(), parse_float=str, parse_int=str))
@@ -136,16 +136,16 @@ def _set_aside(meaning: Signal, filled: Layers) -> list[Finding]:
         if text == words.EXCHANGE_UNKNOWN:
             found.append(_exchange(meaning))
             continue
-        code = _OWN_CODES.get(text)
-        if code is None:
-            code = "waits" if text in meaning.person_reasons else "left_out"
+        mistake = _OWN_CODES.get(text)
+        if mistake is None:
+            mistake = "waits" if text in meaning.person_reasons else "left_out"
         waits = "The order would wait for a person, whatever the strategy says."
         found.append(
             Finding(
-                code,
+                mistake,
                 text,
-                _FIXES.get(code)
-                or (waits if code == "waits" else "Mend this value, or leave it out."),
+                _FIXES.get(mistake)
+                or (waits if mistake == "waits" else "Mend this value, or leave it out."),
             )
         )
     return found

@@ -322,7 +322,7 @@ def _mended(message: Written, error: json.JSONDecodeError) -> bool:
         )
     else:
         message.find(
-            "invalid_json",
+            "not_json",
             f"This is no JSON: {error.msg}.",
             "Compare it with the builder's message. A quotation mark inside a text breaks it.",
             at,
