@@ -316,11 +316,13 @@ def test_a_good_message_is_called_good(builder):
     assert "Nothing to mend" in text_of(response)
 
 
-@pytest.mark.parametrize("message", ["", "x" * 20_000])
-def test_what_can_not_be_checked_is_said(builder, message):
-    response = builder.client.post(reverse("message_check"), {"message": message})
-    assert response.status_code == 422
-    assert "<html" in text_of(response)
+@pytest.mark.parametrize("message", ["", f'{{"secret": "{SECRET}"' + "x" * 20_000])
+@pytest.mark.parametrize("headers", [HX, None])
+def test_what_can_not_be_checked_is_said_and_not_sent_back(builder, message, headers):
+    response = builder.client.post(reverse("message_check"), {"message": message}, headers=headers)
+    assert response.status_code == (200 if headers else 422)
+    assert SECRET not in text_of(response)
+    assert ("Paste a message first." if not message else "16384") in text_of(response)
 
 
 @pytest.mark.parametrize("name", ["message_try", "message_send", "message_check"])

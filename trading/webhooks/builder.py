@@ -85,6 +85,9 @@ def check(request: HttpRequest) -> HttpResponse:
         context["mended"] = _without_secret(report.mended or "")
         shown = _without_secret(form.cleaned_data["message"])
         context["check_form"] = CheckForm(initial={**form.cleaned_data, "message": shown})
+    else:
+        # A refused form shows what was typed: the message has a secret that nothing has blanked.
+        form.data = {}
     if _is_htmx(request):
         return render(request, f"{_TEMPLATE}#checked", context)
     names = strategy_names()
