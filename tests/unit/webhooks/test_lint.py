@@ -1,12 +1,15 @@
 """The check of a message: each mistake is found with its fix, and a good message passes."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import syntax
 from tests.unit.webhooks.test_payload_examples import CASES, body_of
 from trading.domain.signal import QUANTITY_MISSING, Signal
 from trading.webhooks import placeholders
@@ -234,3 +237,12 @@ def test_what_the_webhook_would_refuse_is_never_passed(data):
 def test_brackets_without_end_are_no_trouble():
     for text in ("[" * 9000, "{" * 9000, '{"a":' * 3000, "“" * 5000, "{{" * 5000, "'" * 9001):
         assert lint(text, NOW).worst is Level.ERROR
+
+
+def test_the_check_needs_neither_django_nor_the_network():
+    code = (
+        "import sys, trading.webhooks.lint, trading.webhooks.pine; "
+        "sys.exit(any(name in sys.modules for name in ('django', 'socket', 'sigmatrader')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=syntax.REPOSITORY, check=False)
+    assert done.returncode == 0
