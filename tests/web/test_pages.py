@@ -7,7 +7,6 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
-from brokers.models import BrokerConnection
 from tests.web.conftest import HOSTILE, HX, order_in
 from trading.domain.order import Status
 from trading.models import Order
@@ -89,8 +88,6 @@ def test_positions_show_their_side_sign_and_profit(full_desk):
     page = text_of(full_desk.client.get(reverse("positions")))
     for text in ("SHORT", "−1,25,000", "+₹12,56,250.00", 'class="num strong card-status gain"'):
         assert text in page
-
-
 
 
 def test_an_alert_shows_the_fix_the_duplicates_and_its_order(full_desk):

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from brokers.models import AccountState, BrokerConnection, BrokerName, ConnectionKind
 from sigmatrader import clock
+from sigmatrader.addresses import public_address
 from trading import selectors
 from trading.models import Strategy
 from trading.selectors import Account
@@ -82,12 +83,6 @@ def _word(account: Account) -> str:
     if account.expires_at is not None:
         return "EXPIRED"
     return "NEW" if never_logged_in(account) else "DISCONNECTED"
-
-
-def public_address(request: HttpRequest, path: str) -> str:
-    """`path` as the outside sees it: under ST_PUBLIC_URL, else as this request came."""
-    public = str(settings.ST.PUBLIC_URL)
-    return f"{public.rstrip('/')}{path}" if public else request.build_absolute_uri(path)
 
 
 @dataclass(frozen=True, slots=True)
