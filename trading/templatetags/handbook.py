@@ -25,7 +25,9 @@ _HERE = {
     "risk": "risk-controls",
     "what_if": "what-if",
     "settings": "operations",
-    "notifications": "notifications",
+    "notices": "notifications",
+    "notice_add": "notifications",
+    "notice_channel": "notifications",
     "second_factor": "operations",
 }
 
