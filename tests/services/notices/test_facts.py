@@ -16,7 +16,7 @@ from trading.domain.order import Status
 from trading.domain.values import StateScope
 from trading.models import MarketDay, MarketHours, Notice, Order, WorkerHeartbeat
 from trading.services import calendar, loss_watch, squareoff
-from trading.services.notices import facts, outbox
+from trading.services.notices import channels, facts, outbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -129,6 +129,18 @@ def test_orders_that_stay_in_the_queue_are_trouble_and_those_that_wait_for_a_ses
     assert look() == []
     time.passes(seconds=2)
     assert look() == ["1 order is in the queue for more than a minute and not sent."]
+
+
+def test_what_holds_is_news_to_a_channel_that_listens_again(make_channel, time):
+    channel = make_channel(kinds=["TROUBLE"])
+    make_order(Status.QUEUED)
+    time.passes(minutes=2)
+    assert len(look()) == 1
+    for enabled in (False, True):
+        channel.enabled = enabled
+        channels.save(channel, actor="asha")
+    time.passes(seconds=15)
+    assert len(look()) == 1
 
 
 def test_a_square_off_that_does_not_end_flat_is_told(make_channel):

@@ -60,6 +60,7 @@ def save(channel: NoticeChannel, *, actor: str, address: str = "") -> NoticeChan
         if channel.enabled and not was_on:
             if not outbox.listening():
                 events.begin_here()
+                facts.begin_here()
             channel.enabled_at = now
         fields = _settable(channel, new_address=bool(address))
         if channel._state.adding:

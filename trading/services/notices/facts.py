@@ -67,6 +67,11 @@ def collect(channels: list[NoticeChannel], now: datetime) -> int:
     return len(begun)
 
 
+def begin_here() -> None:
+    """Whatever holds now is news to a channel that is the first to listen."""
+    cursors.keep(cursors.cursor_of(_CURSOR), pending={})
+
+
 def _still_known(
     known: dict[str, dict[str, str]], holding: set[str], now: datetime
 ) -> dict[str, dict[str, str]]:
