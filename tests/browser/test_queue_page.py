@@ -63,6 +63,7 @@ def test_several_orders_are_chosen_summed_up_and_executed_and_keys_do_the_rest(
     row_of(page, third).focus()
     page.keyboard.press("c")
     expect(row_of(page, third)).to_contain_text("CANCELLED")
+    expect(page.locator(".htmx-added")).to_have_count(0)  # HTMX has taken the new button over
     page.keyboard.press("u")
     expect(row_of(page, third).get_by_role("button", name=re.compile("Execute"))).to_be_visible()
 
