@@ -105,6 +105,7 @@ def test_a_new_order_is_told_and_waits_while_the_person_points_at_the_list(
     page.add_init_script(NOTICES)
     page.goto("/queue/")
     page.get_by_role("button", name="Keys and notices").click()
+    page.get_by_label("Sound").check()
     page.get_by_label("Desktop notice").check()
     page.wait_for_function("window.shown.length === 1")
     page.locator("#queue-help").get_by_role("button", name="Close").click()
