@@ -13,7 +13,8 @@ register = template.Library()
 
 # The page of the app → the page of the handbook, and what of it.
 _HERE = {
-    "queue": "order-lifecycle",
+    "queue": "queue",
+    "together": "queue",
     "orders": "order-lifecycle",
     "order": "order-lifecycle",
     "alert": "webhook",
