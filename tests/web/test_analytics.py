@@ -161,7 +161,7 @@ def test_trades_that_are_not_added_up_yet_are_announced(desk):
     traded(desk.paper, "SELL", 100, "1010", at=FRIDAY + timedelta(minutes=30))
     page = look(desk)
     assert "The newest trades may be missing in the figures" in page.text
-    assert 'data-label="Net" class="num strong even">–<' in page.text
+    assert 'data-label="Net" class="num strong card-net even">–<' in page.text
     day_totals.work_all()
     assert "may be missing" not in look(desk).text
 
@@ -169,7 +169,7 @@ def test_trades_that_are_not_added_up_yet_are_announced(desk):
 def test_each_trade_shows_its_charges_and_its_net(desk):
     round_trip(desk.paper)
     page = look(desk)
-    for text in ("+₹1,000.00", "₹82.97", 'class="num strong gain">+₹917.03'):
+    for text in ("+₹1,000.00", "₹82.97", 'class="num strong card-net gain">+₹917.03'):
         assert text in page.text[page.text.index('id="trades"') :]
 
 
