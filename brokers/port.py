@@ -4,7 +4,7 @@ Every adapter keeps the same promises; tests/brokers/conformance.py checks them.
 are Decimal rupees, quantities whole units (lots on MCX and CDS), times aware UTC.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -269,10 +269,14 @@ class Broker(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
-    def place(self, request: OrderRequest) -> Placed:
+    def place(
+        self, request: OrderRequest, *, before_send: Callable[[], None] | None = None
+    ) -> Placed:
         """Place one order, once: nothing below this call tries again.
 
         Refused: there is no order. NotSent: the broker never saw it. OutcomeUnknown: look by tag.
+        `before_send` is asked last, when the broker could be spoken to and has heard nothing yet;
+        the NotSent that it raises is raised here.
         """
         ...
 

@@ -73,7 +73,7 @@ def read_file(content: bytes) -> dict[str, Any]:
         data = json.loads(
             content.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant
         )
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         raise ValidationError("This is no file of risk settings: it is not JSON.") from None
     if not isinstance(data, dict):
         raise ValidationError("This is no file of risk settings: it must be one JSON object.")
@@ -137,11 +137,18 @@ def _check_frame(data: Mapping[str, Any]) -> None:
     if version != FORMAT_VERSION or isinstance(version, bool):
         text = f"This version reads files of format {FORMAT_VERSION} only."
         raise ValidationError({"format_version": text})
-    unknown = {key: "There is no such field in the file." for key in data if key not in _TOP}
+    unknown = {
+        _sendable(key): "There is no such field in the file." for key in data if key not in _TOP
+    }
     if unknown:
         raise ValidationError(unknown)
     if not isinstance(data.get("settings"), list):
         raise ValidationError({"settings": "Give the list of settings, one for each scope."})
+
+
+def _sendable(text: str) -> str:
+    """Messages quote what the file says; half a surrogate pair could not be sent back."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _entry(raw: Any, place: int, ids: Mapping[str, int]) -> _Entry:
@@ -171,7 +178,7 @@ def _values(raw: Mapping[str, Any], label: str) -> dict[str, Any]:
                 raise ValidationError("There is no such setting.")
             values[name] = from_json(name, value)
         except ValidationError as error:
-            errors += [f"{label}: {name[:80]}: {text}" for text in error.messages]
+            errors += [_sendable(f"{label}: {name[:80]}: {text}") for text in error.messages]
     if errors:
         raise ValidationError(errors)
     return values

@@ -133,6 +133,17 @@ def orders_token() -> str:
     return "-".join(str(part or 0) for part in parts)
 
 
+def accounts_token() -> str:
+    """A text that differs whenever a broker was read, or the day of India is another."""
+    read = AccountState.objects.aggregate(
+        positions=Max("positions_read_at"),
+        holdings=Max("holdings_read_at"),
+        funds=Max("funds_read_at"),
+    )
+    today = clock.now().astimezone(clock.IST).date()
+    return "-".join((*(_stamp(at) for at in read.values()), today.isoformat()))
+
+
 def _stamp(moment: datetime | None) -> str:
     return f"{moment.timestamp():.6f}" if moment else "0"
 

@@ -1,7 +1,7 @@
 """The paper broker: the port over a book of its own, with play money."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -57,9 +57,13 @@ class PaperBroker:
     def __repr__(self) -> str:
         return f"PaperBroker({self._connection.name!r})"
 
-    def place(self, request: OrderRequest) -> Placed:
+    def place(
+        self, request: OrderRequest, *, before_send: Callable[[], None] | None = None
+    ) -> Placed:
         """Raises Refused for what can't be an order; the same tag again gives the first order."""
         check_request(request)
+        if before_send is not None:
+            before_send()
         now = clock.now()
         with _outcome():
             order = book.enter(self._account_id, request, now)

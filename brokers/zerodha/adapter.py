@@ -88,15 +88,17 @@ class ZerodhaBroker:
 
     # -- placing and changing --------------------------------------------------------------
 
-    def place(self, request: OrderRequest) -> Placed:
+    def place(
+        self, request: OrderRequest, *, before_send: Callable[[], None] | None = None
+    ) -> Placed:
         mapping.check_request(request)
         if request.variety is Variety.GTT:
             triggers.check_trigger(request)
             terms = triggers.trigger_terms(request, self._price_for_trigger(request))
-            number, anomaly = self._client.place_trigger(terms)
+            number, anomaly = self._client.place_trigger(terms, before_send)
             return Placed(None, number, anomaly)
         form = mapping.order_form(request)
-        number, anomaly = self._client.place(str(request.variety), form)
+        number, anomaly = self._client.place(str(request.variety), form, before_send)
         return Placed(number, None, anomaly)
 
     def modify(

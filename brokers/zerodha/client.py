@@ -84,9 +84,14 @@ class KiteClient:
 
     # -- orders ----------------------------------------------------------------------------
 
-    def place(self, variety: str, form: Form) -> tuple[str, str]:
-        """Place an order once: its id, and what was odd about the answer ("" for nothing)."""
-        return self._placed(lambda: self._kite.place_order(_word(variety), **form))
+    def place(
+        self, variety: str, form: Form, before_send: Callable[[], None] | None = None
+    ) -> tuple[str, str]:
+        """Place an order once: its id, and what was odd about the answer ("" for nothing).
+
+        `before_send` is asked between the connection and the first byte; it may raise NotSent.
+        """
+        return self._placed(lambda: self._kite.place_order(_word(variety), **form), before_send)
 
     def modify(self, variety: str, order_id: str, form: Form) -> None:
         """Ask for a change; the order's history tells whether it came about."""
@@ -112,9 +117,11 @@ class KiteClient:
 
     # -- triggers --------------------------------------------------------------------------
 
-    def place_trigger(self, terms: Mapping[str, Any]) -> tuple[str, str]:
+    def place_trigger(
+        self, terms: Mapping[str, Any], before_send: Callable[[], None] | None = None
+    ) -> tuple[str, str]:
         """Place a GTT once: its id, and what was odd about the answer."""
-        return self._placed(lambda: self._kite.place_gtt(**terms)["trigger_id"])
+        return self._placed(lambda: self._kite.place_gtt(**terms)["trigger_id"], before_send)
 
     def cancel_trigger(self, trigger_id: str) -> None:
         self._changed(lambda: self._kite.delete_gtt(_word(trigger_id))["trigger_id"])
@@ -191,8 +198,10 @@ class KiteClient:
 
     # -- how a call is made ----------------------------------------------------------------
 
-    def _placed(self, call: Callable[[], Any]) -> tuple[str, str]:
-        with self._lock:
+    def _placed(
+        self, call: Callable[[], Any], before_send: Callable[[], None] | None
+    ) -> tuple[str, str]:
+        with self._lock, self._road.asking(before_send):
             number = self._guarded(Call.PLACE, call)
             status = self._road.status
         if isinstance(number, int) and not isinstance(number, bool):

@@ -8,6 +8,7 @@ import io
 import math
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -17,9 +18,13 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 
 class Patience:
-    """How long one exchange may take, in seconds. One exchange at a time."""
+    """How long one exchange may take, in seconds. One exchange at a time.
+
+    `connected` is called once a connection stands, with TLS, and nothing was sent on it yet.
+    """
 
     def __init__(self, seconds: float) -> None:
+        self.connected: Callable[[], None] | None = None
         self._seconds = seconds
         self._ends_at = math.inf
 
@@ -94,6 +99,8 @@ class _Patient(HTTPConnection):
     def connect(self) -> None:
         super().connect()
         self.sock: Any = _PatientSocket(self.sock, self._patience)
+        if self._patience.connected is not None:
+            self._patience.connected()
 
 
 class _Plain(_Patient):

@@ -7,7 +7,8 @@ that the client's own reading never sees an answer that it would stumble over.
 import http.client
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -100,6 +101,19 @@ class Road(requests.Session):
         self.trust_env = False
         for scheme in ("https://", "http://"):
             self.mount(scheme, PatientAdapter(self._patience))
+
+    @contextmanager
+    def asking(self, before_send: Callable[[], None] | None) -> Iterator[None]:
+        """Ask `before_send` on each new connection in here, before its first byte.
+
+        The NotSent that it raises is raised by the request. A request that is no GET always has a
+        new connection.
+        """
+        self._patience.connected = before_send
+        try:
+            yield
+        finally:
+            self._patience.connected = None
 
     def request(self, method: str, url: str, **asked: Any) -> Any:  # type: ignore[override]
         if str(method).upper() != "GET":

@@ -201,3 +201,10 @@ def test_the_docs_page_needs_nothing_from_elsewhere(client):
     assert "https://" not in page
     assert "<style" not in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize("digits", [20, 5000])
+@pytest.mark.parametrize("path", ["orders", "alerts", "strategies", "risk-settings"])
+def test_an_id_of_any_length_is_looked_for(api, path, digits):
+    assert api.get(f"{path}/{'9' * digits}/").status_code == 404
+    assert api.delete(f"{path}/{'9' * digits}/").status_code in (404, 405)

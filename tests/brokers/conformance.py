@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from brokers.errors import Refused
+from brokers.errors import NotSent, Refused
 from brokers.port import Broker, BrokerStatus, OrderReport, OrderRequest
 from trading.domain.values import InstrumentKey, OrderType, Product, Side, Validity, Variety
 
@@ -98,6 +98,24 @@ def test_a_placed_order_is_in_the_book_with_its_terms_and_its_tag(venue: Venue) 
     assert report.average_price is None
     assert report.trades == ()
     assert report in venue.broker.orders()
+
+
+def test_what_is_stopped_just_before_it_is_sent_is_in_no_book(venue: Venue) -> None:
+    asked: list[str] = []
+
+    def stop() -> None:
+        asked.append("stop")
+        raise NotSent("halted")
+
+    with pytest.raises(NotSent, match="halted"):
+        venue.broker.place(limit("1400"), before_send=stop)
+    assert asked == ["stop"]
+    assert list(venue.broker.orders()) == []
+    placed = venue.broker.place(limit("1400"), before_send=lambda: asked.append("go"))
+    assert (len(venue.broker.orders()), asked) == (1, ["stop", "go"])
+    place(venue, limit("1400"))
+    assert asked == ["stop", "go"]
+    assert placed.order_id
 
 
 def test_order_ids_are_never_given_twice(venue: Venue) -> None:

@@ -257,6 +257,12 @@ def test_an_exported_file_is_shown_then_taken_over(admin_client):
             b' "settings": [{"scope": "GLOBAL", "pyramiding": 0}]}',
             "GLOBAL: pyramiding: Must be more than 0",
         ),
+        (b'{"format_version": 1e9999999999999999999}', "it is not JSON"),
+        (
+            b'{"format": "sigmatrader-risk-settings", "format_version": 1,'
+            b' "settings": [{"scope": "GLOBAL", "\\ud800": 0}]}',
+            r"GLOBAL: \ud800: There is no such setting",
+        ),
     ],
 )
 def test_a_wrong_file_comes_back_with_its_faults(admin_client, content, told):

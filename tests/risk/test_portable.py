@@ -176,11 +176,41 @@ def test_a_value_of_another_kind_is_refused(name, value):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff", b"[]", b"{", b'{"a": NaN}', b"[" * 100_000, b" " * (portable.MAX_BYTES + 1)],
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{",
+        b'{"a": NaN}',
+        b'{"a": 1e9999999999999999999}',
+        b"[" * 100_000,
+        b" " * (portable.MAX_BYTES + 1),
+    ],
 )
 def test_what_is_no_file_of_limits_is_refused(content):
     with pytest.raises(ValidationError):
         portable.read_file(content)
+
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        file_of(**{HALF: 1}),
+        file_of({"scope": "GLOBAL", HALF: 1}),
+        file_of({"scope": HALF}),
+        file_of({"scope": "STRATEGY", "strategy": HALF}),
+        file_of({"scope": "GLOBAL", "symbol_whitelist": [HALF]}),
+        file_of({"scope": "GLOBAL", "clamp_mode": HALF}),
+        file_of({"scope": "GLOBAL", "no_trade_windows": [{"start": HALF, HALF: 1}]}),
+    ],
+)
+def test_what_a_fault_quotes_can_be_sent(data):
+    for name, texts in faults_of(data).items():
+        for text in (name, *texts):
+            assert text.encode("utf-8")
 
 
 def test_a_file_is_readable_text():

@@ -74,6 +74,7 @@ def test_refusals_in_a_row_stop_a_burst(road: Road):
     send_all()
     assert statuses() == ["FAILED"] * 3 + ["WAITING"] * 6
     assert len(road.calls) == 3
+    assert not breakers.is_of_unknowns(breaker())
     assert "circuit_breaker=3 in GLOBAL" in breaker().reason
     assert "RMS: blocked" in breaker().reason
     assert "Resume the account" in Order.objects.latest("pk").set_aside_reason
@@ -141,6 +142,7 @@ def test_unknown_outcomes_stop_the_account_until_they_are_resolved(road: Road):
         an_auto(symbol)
     send_all()
     assert statuses() == ["UNKNOWN", "UNKNOWN", "WAITING"]
+    assert breakers.is_of_unknowns(breaker())
     assert "when they are resolved" in Order.objects.latest("pk").set_aside_reason
     for order in Order.objects.filter(status=Status.UNKNOWN):
         queue.resolve(

@@ -2,16 +2,21 @@
 
 import threading
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import connections
 
+from brokers.models import PaperOrder
 from brokers.simulator.faults import answer_late
 from risk.models import RiskSettings
+from tests.factories import make_order
 from tests.support.desk import Desk
+from tests.support.faulty import Road
 from tests.support.processes import wait_until
 from trading.domain.order import Status
-from trading.services import halting
+from trading.services import halting, queue
+from trading.services.claim import claim_next
 from trading.services.dispatch import send
 
 pytestmark = [pytest.mark.db_backends]
@@ -21,6 +26,10 @@ pytestmark = [pytest.mark.db_backends]
 def a_new_installation(desk):
     """Without limits of its own: those of a new installation hold."""
     RiskSettings.objects.all().delete()
+
+
+def stop_all(state: str) -> None:
+    halting.set_state(state, "EVERYTHING", "storm", "asha")
 
 
 def stop(desk: Desk, state: str) -> None:
@@ -53,6 +62,31 @@ def test_an_exit_that_was_claimed_goes_while_reducing_and_not_while_halted(desk:
         assert desk.send(claim).status == status
         desk.resume()
         desk.read_all()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["HALTED", "REDUCING"])
+def test_a_stop_while_the_connection_is_made_beats_the_order(road: Road, state: str):
+    order = make_order(Status.QUEUED)
+    claim = claim_next("here:1:1")
+    assert claim is not None
+    road.before.append(partial(stop_all, state))
+    done = send(claim)
+    assert [one.tag for one in road.calls] == [claim.attempt.tag]
+    assert (done.status, PaperOrder.objects.count()) == (Status.WAITING, 0)
+    assert "storm" in done.set_aside_reason
+    assert order.attempts.get().outcome == "NOT_SENT"
+
+
+@pytest.mark.django_db
+def test_a_cancel_while_the_connection_is_made_beats_the_order(road: Road):
+    make_order(Status.QUEUED)
+    claim = claim_next("here:1:1")
+    assert claim is not None
+    order = queue.get(claim.order.pk)
+    road.before.append(partial(queue.cancel, order, actor="asha"))
+    assert send(claim).status == Status.CANCELLED
+    assert not PaperOrder.objects.exists()
 
 
 @pytest.mark.django_db

@@ -264,6 +264,17 @@ def test_resuming_while_it_runs_stops_it():
     assert (row.outcome, quantities()) == ("Stopped: ravi set ACTIVE.", [10])
 
 
+def test_a_step_that_began_before_it_was_stopped_sends_nothing_more():
+    traded(paper(), "BUY", 10, "1500")
+    ask()
+    seen = squareoff.running().get()
+    halting.set_state("ACTIVE", "EVERYTHING", "a mistake", "ravi")
+    squaring.advance(seen, clock.now())
+    assert exits() == []
+    assert seen.outcome == "Stopped: ravi set ACTIVE."
+    assert state() is TradingStateName.ACTIVE
+
+
 def test_two_workers_close_it_once():
     traded(paper(), "BUY", 10, "1500")
     row = ask()

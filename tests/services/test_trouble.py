@@ -88,9 +88,26 @@ def test_an_answer_that_comes_after_the_lease_is_taken_over_at_once(
             reconcile.reconcile_account(ensure_paper_account())
         assert now_of(order).status == "FAILED"
 
-    road.before.append(sleep_too_long)
+    road.on_the_wire.append(sleep_too_long)
     assert run_one().status == "EXECUTED"
     assert policy.is_halted(order.connection_id, None)
+
+
+def test_an_order_whose_lease_is_lost_while_the_connection_is_made_stays_here(
+    road: Road, time_machine
+) -> None:  # type: ignore[no-untyped-def]
+    start = clock.now().replace(hour=5, minute=0)
+    time_machine.move_to(start)
+    order = make_order(Status.QUEUED)
+
+    def connect_too_long() -> None:
+        time_machine.move_to(start + timedelta(seconds=30))
+        recovery.recover_lost_leases()
+
+    road.before.append(connect_too_long)
+    assert run_one().status == "UNKNOWN"  # whoever took the lease over settles it
+    assert not PaperOrder.objects.exists()
+    assert now_of(order).attempts.count() == 1
 
 
 def test_a_retry_is_not_sent_once_its_original_lives(

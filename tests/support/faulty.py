@@ -15,6 +15,7 @@ class Road:
 
     def __init__(self) -> None:
         self.before: list[BrokerError | Callable[[], None]] = []
+        self.on_the_wire: list[BrokerError | Callable[[], None]] = []
         self.after: list[BrokerError | Callable[[], None]] = []
         self.book_errors: list[BrokerError] = []
         self.calls: list[OrderRequest] = []
@@ -33,9 +34,14 @@ class FaultyBroker(PaperBroker):
         super().__init__(connection)
         self._road = road
 
-    def place(self, request: OrderRequest) -> Placed:
+    def place(
+        self, request: OrderRequest, *, before_send: Callable[[], None] | None = None
+    ) -> Placed:
         self._road.calls.append(request)
         self._road._meet(self._road.before)
+        if before_send is not None:
+            before_send()
+        self._road._meet(self._road.on_the_wire)
         placed = super().place(request)
         self._road._meet(self._road.after)
         return placed

@@ -151,3 +151,21 @@ def test_a_replay_of_nothing_asks_for_a_message(desk, replay):
     response = desk.client.post(reverse("alert_test"), {"replay": replay})
     assert response.status_code == 422
     assert "Paste a message first." in text_of(response)
+
+
+def test_every_way_into_the_handbook_leads_to_a_place_that_is_there(three):
+    make_alert(repaired=True)
+    pages = [reverse("alerts"), reverse("dashboard")]
+    pages += [reverse("alert", args=[alert.pk]) for alert in Alert.objects.all()]
+    links = {
+        link
+        for page in pages
+        for link in re.findall(r'href="(/help/[^"]+)"', text_of(three.client.get(page)))
+    }
+    assert any("#static-ip" in link for link in links)
+    assert any("#repairs" in link for link in links)
+    for link in links:
+        address, _, anchor = link.partition("#")
+        page = three.client.get(address)
+        assert page.status_code == 200
+        assert not anchor or f'id="{anchor}"' in text_of(page), link

@@ -208,5 +208,5 @@ def test_a_book_that_stays_dark_is_an_error_on_every_page(db):
     state.save()
     broker = current_desk().broker
     assert (broker.word, broker.account_id) == ("Error", account.pk)
-    assert "can't be read since" in broker.detail
+    assert "can't be read since 23 Nov, 10:30:00" in broker.detail
     assert "503" in broker.detail

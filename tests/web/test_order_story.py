@@ -10,7 +10,8 @@ from django.urls import reverse
 from brokers.models import BrokerConnection
 from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, make_order
-from tests.web.conftest import HOSTILE, order_in, walk
+from tests.support.trades import traded
+from tests.web.conftest import HOSTILE, make_alert, order_in, walk
 from trading.domain.off_hours import book_day
 from trading.domain.order import Status
 from trading.domain.values import Origin, Variety
@@ -262,3 +263,60 @@ def test_a_trigger_of_unknown_outcome_is_asked_for_its_trigger_id(desk, account)
     page = page_of(desk, order)
     assert "Trigger (GTT) id at the broker" in page
     assert "251123000042" not in page
+
+
+# -- the way, the fills and the position ----------------------------------------------------------
+
+
+def test_the_way_says_what_happened_when_by_whom_and_how_long_it_took(desk):
+    now = clock.now()
+    alert = make_alert(received_at=now - timedelta(seconds=30))
+    order = traded(desk.paper, "BUY", 10, "1500", alert=alert)
+    Order.objects.filter(pk=order.pk).update(queued_at=now, sent_at=now + timedelta(seconds=1.5))
+    way = desk.client.get(reverse("order", args=[order.pk])).context["way"]
+    names = [point.name for point in way]
+    assert names[0] == "Alert received"
+    assert names[-1] == "Filled"
+    assert names.index("To be sent") < names.index("Taken by the broker")
+    assert way[0].after is None
+    assert sum((point.after for point in way[1:]), timedelta()) == way[-1].at - way[0].at
+    assert next(point.who for point in way if point.name == "To be sent") == "test"
+
+
+def test_a_waiting_order_has_not_come_far(desk):
+    way = desk.client.get(reverse("order", args=[order_in(Status.WAITING).pk])).context["way"]
+    assert [point.name for point in way] == ["Order stored"]
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "words"),
+    [
+        ("BUY", "1501.5", "<strong>0.10 % worse</strong>, ₹15.00 in all"),
+        ("BUY", "1498.5", "<strong>0.10 % better</strong>, ₹15.00 in all"),
+        ("SELL", "1498.5", "<strong>0.10 % worse</strong>"),
+        ("BUY", "1500", "no slippage"),
+    ],
+)
+def test_the_fills_are_measured_by_the_alerts_price(desk, side, price, words):
+    order = traded(desk.paper, side, 10, price, alert=make_alert())
+    page = page_of(desk, order)
+    assert f"T{order.pk}" in page
+    assert words in page
+
+
+def test_an_exit_says_what_it_realised_and_an_entry_what_is_open(desk):
+    entry = traded(desk.paper, "BUY", 10, "1500")
+    exit_ = traded(desk.paper, "SELL", 4, "1510")
+    for order in (entry, exit_):
+        result = desk.client.get(reverse("order", args=[order.pk])).context["result"]
+        assert result.position.qty == 6
+        assert result.realised == (Decimal("40") if order == exit_ else None)
+        assert result.slippage is None
+    assert 'id="to-position"' in page_of(desk, entry)
+    traded(desk.paper, "SELL", 6, "1510")
+    assert "is open by our fills" in page_of(desk, entry)
+
+
+def test_an_order_that_was_never_filled_shows_no_fills(desk):
+    order = order_in(Status.SENT)
+    assert desk.client.get(reverse("order", args=[order.pk])).context["result"] is None

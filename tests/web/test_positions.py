@@ -1,5 +1,6 @@
 """Positions, holdings and funds on the page; closing and protecting from it."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -18,12 +19,13 @@ from brokers.models import (
 )
 from risk.models import RiskSettings
 from sigmatrader import clock
-from tests.factories import make_order
+from tests.factories import BrokerConnectionFactory, make_order
 from tests.support.positions import able_account
+from tests.support.trades import traded
 from tests.web.conftest import HOSTILE, HX
 from trading.domain.order import Status
 from trading.models import Order, Position
-from trading.services import halting
+from trading.services import halting, limiter
 from trading.web.books import books
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
@@ -230,9 +232,10 @@ def test_an_exit_that_is_on_its_way_can_be_cancelled_from_there(desk):
     assert reverse("order_cancel", args=[order.pk]) in page
 
 
-def test_what_risk_would_cut_is_said_in_the_consequence(desk):
+@pytest.mark.parametrize("clamp_mode", ["CLAMP", "REJECT"])
+def test_what_risk_would_cut_is_said_in_the_consequence(desk, clamp_mode):
     ours(desk.paper)
-    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15)
+    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15, clamp_mode=clamp_mode)
     page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
     assert "Exit 15 at market" in page
     assert 'That leaves <span class="num">25</span>' in page
@@ -240,7 +243,9 @@ def test_what_risk_would_cut_is_said_in_the_consequence(desk):
 
 def test_an_exit_that_risk_would_deny_is_not_offered(desk):
     ours(desk.paper)
-    RiskSettings.objects.create(scope="GLOBAL", max_quantity_per_order=15, clamp_mode="REJECT")
+    desk.paper.orders_per_day = 1
+    desk.paper.save()
+    assert limiter.take(desk.paper, clock.now())
     page = text_of(desk.client.get(reverse("position"), place(desk.paper)))
     assert "Will be denied" in page
     assert "at market</button>" not in page
@@ -367,3 +372,38 @@ def test_a_paper_position_takes_no_gtt(desk):
         reverse("position_protect"), place(desk.paper, product="CNC", stop_trigger="1480")
     )
     assert "can't hold a stop and a target" in said(answer)
+
+
+# -- the whole page -------------------------------------------------------------------------------
+
+
+def test_positions_in_which_nothing_changed_are_not_sent_again(desk):
+    page = desk.client.get(reverse("positions")).content.decode()
+    token = re.search(r'id="positions-live"[^>]* data-v="([^"]+)"', page).group(1)
+    assert desk.client.get(reverse("positions"), {"v": token}, headers=HX).status_code == 204
+    traded(desk.paper, "BUY", 10, "1500")
+    renewed = desk.client.get(reverse("positions"), {"v": token}, headers=HX)
+    assert renewed.status_code == 200
+    assert "NSE:INFY" in renewed.content.decode()
+
+
+def test_positions_are_sent_again_when_the_broker_was_read(desk):
+    account = BrokerConnectionFactory()
+    state = AccountState.objects.create(connection=account, holdings_read_at=clock.now())
+    page = desk.client.get(reverse("positions")).content.decode()
+    token = re.search(r'id="positions-live"[^>]* data-v="([^"]+)"', page).group(1)
+    state.holdings_read_at = clock.now()
+    state.save()
+    assert desk.client.get(reverse("positions"), {"v": token}, headers=HX).status_code == 200
+
+
+def test_real_money_and_play_money_have_totals_of_their_own(desk):
+    traded(desk.paper, "BUY", 10, "1500")
+    traded(desk.paper, "SELL", 4, "1510")
+    for name in ("one", "two"):
+        traded(BrokerConnectionFactory(name=name), "BUY", 1, "1500")
+    totals = desk.client.get(reverse("positions")).context["totals"]
+    assert [total.kind for total in totals] == ["LIVE", "PAPER"]
+    live, paper = totals
+    assert (live.accounts, live.positions, live.realised) == (2, 2, 0)
+    assert (paper.accounts, paper.positions, paper.realised) == (1, 1, 40)

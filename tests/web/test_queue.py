@@ -1,16 +1,20 @@
 """The queue: the verdict before anything is pressed, and every action with and without HTMX."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
+from brokers.models import PriceSource
+from brokers.prices import record_price
 from risk.models import RiskSettings
+from sigmatrader import clock
 from sigmatrader.db import Busy
 from tests.factories import StrategyFactory
-from tests.web.conftest import HX, order_in
+from tests.web.conftest import HX, make_alert, order_in
 from trading.domain.order import Status
 from trading.models import Order
 from trading.services import halting, queue
@@ -391,3 +395,97 @@ def test_a_strange_way_back_leads_to_the_queue(desk, target):
     )
     assert response.status_code == 302
     assert response.url == reverse("queue")
+
+
+# -- drift and time to live --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("side", "last", "words"),
+    [
+        ("BUY", "1515", "+1.00 % against it"),
+        ("BUY", "1485", "−1.00 % for it"),
+        ("SELL", "1515", "+1.00 % for it"),
+        ("SELL", "1485", "−1.00 % against it"),
+    ],
+)
+def test_a_row_says_how_far_the_price_has_moved_and_for_whom(desk, side, last, words):
+    order = order_in(Status.WAITING, side=side)
+    record_price("NSE", "INFY", Decimal(last), clock.now(), PriceSource.ALERT)
+    row = row_of(text_of(desk.client.get(reverse("queue"))), order)
+    assert words in row
+    assert "The alert saw ₹1,500.00" in row
+
+
+def test_no_drift_is_said_where_nothing_has_moved_or_the_alert_saw_no_price(desk):
+    record_price("NSE", "INFY", Decimal(1500), clock.now(), PriceSource.ALERT)
+    for seen in (Decimal(1500), None):
+        order = order_in(Status.WAITING, reference_price=seen)
+        assert "q-drift" not in row_of(text_of(desk.client.get(reverse("queue"))), order)
+
+
+@pytest.mark.parametrize(("left", "urgent"), [(90, False), (25, False), (19, True), (1, True)])
+def test_the_bar_of_the_time_to_live_becomes_urgent_in_the_last_fifth(desk, left, urgent):
+    now = clock.now()
+    order = order_in(Status.WAITING, expires_at=now + timedelta(seconds=left))
+    Order.objects.filter(pk=order.pk).update(created_at=now - timedelta(seconds=100 - left))
+    row = row_of(text_of(desk.client.get(reverse("queue"))), order)
+    assert 'max="100"' in row
+    assert ("ttl-urgent" in row) is urgent
+
+
+@pytest.mark.parametrize("expires", [None, timedelta(seconds=-5)])
+def test_an_order_without_a_time_to_live_or_past_it_has_no_bar(desk, expires):
+    order = order_in(Status.WAITING, expires_at=expires and clock.now() + expires)
+    assert "<progress" not in row_of(text_of(desk.client.get(reverse("queue"))), order)
+
+
+# -- finding -----------------------------------------------------------------------------------
+
+
+def test_the_queue_is_narrowed_to_a_symbol_strategy_or_account_in_the_address(desk):
+    one = order_in(Status.WAITING, strategy=StrategyFactory(name="Opening range"))
+    other = order_in(Status.WAITING, symbol="NSE:TCS", tradingsymbol="TCS")
+    alert = make_alert(strategy_name="not known here")
+    third = order_in(Status.WAITING, symbol="NSE:SBIN", tradingsymbol="SBIN", alert=alert)
+
+    def found(text: str) -> list[int]:
+        page = text_of(desk.client.get(reverse("queue"), {"q": text}))
+        return [one.pk for one in Order.objects.order_by("pk") if f'id="order-{one.pk}"' in page]
+
+    assert found("tcs") == [other.pk]
+    assert found(" opening ") == [one.pk]
+    assert found("not known") == [third.pk]
+    assert found("paper") == [one.pk, other.pk, third.pk]
+    assert found("NSE:SBIN") == [third.pk]
+    assert found("") == [one.pk, other.pk, third.pk]
+
+
+def test_the_rows_of_an_open_page_are_narrowed_as_the_page_is(desk):
+    order_in(Status.WAITING)
+    order = order_in(Status.WAITING, symbol="NSE:TCS", tradingsymbol="TCS")
+    page = text_of(desk.client.get(reverse("queue"), {"q": "tcs & co"}))
+    assert f'hx-get="{reverse("queue_rows")}?q=tcs%20%26%20co"' in page
+    assert "Nothing that waits matches “tcs &amp; co”." in page
+    rows = text_of(desk.client.get(reverse("queue_rows"), {"q": "tcs"}, headers=HX))
+    assert re.findall(r'id="order-(\d+)"', rows) == [str(order.pk)]
+
+
+# -- undo --------------------------------------------------------------------------------------
+
+
+def test_the_message_of_a_cancel_carries_its_undo(desk):
+    order = order_in(Status.WAITING)
+    answer = text_of(post(desk, "order_cancel", order, htmx=True))
+    assert f'data-undo="{order.pk}"' in answer
+    second = order_in(Status.WAITING)
+    post(desk, "order_cancel", second)
+    page = text_of(desk.client.get(reverse("queue")))
+    assert f'form="undo-form" formaction="{reverse("order_restore", args=[second.pk])}"' in page
+    assert '<form id="undo-form" method="post" hidden>' in page
+
+
+def test_there_is_no_undo_of_what_a_broker_was_asked_nor_away_from_the_queue(desk):
+    assert "data-undo" not in text_of(post(desk, "order_cancel", order_in(Status.SENT), htmx=True))
+    order = order_in(Status.WAITING)
+    assert "data-undo" not in said(post(desk, "order_cancel", order, next="/orders/"))

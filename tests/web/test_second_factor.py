@@ -222,6 +222,20 @@ def test_setting_up_shows_the_key_until_it_is_confirmed_and_codes_once(desk, lun
     assert "Recovery codes left: 10" in text_of(desk.client.get(reverse("settings")))
 
 
+def test_setting_up_ends_the_sessions_that_were_opened_without_a_code(desk, reader, lunch):
+    left_open, of_another = Client(), Client()
+    left_open.force_login(desk.person)
+    of_another.force_login(reader)
+    before = desk.client.session.session_key
+    app = begin(desk)
+    assert is_in(left_open)
+    assert "Your other sessions are ended" in text_of(confirm(desk, app))
+    assert not is_in(left_open)
+    assert is_in(of_another)
+    assert is_in(desk.client)
+    assert desk.client.session.session_key != before
+
+
 def test_the_picture_is_an_image_that_the_content_policy_lets_through(desk):
     begin(desk)
     response = desk.client.get(PAGE)

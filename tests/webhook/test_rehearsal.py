@@ -81,3 +81,13 @@ def test_the_secret_is_judged_and_never_shown(tried):
 
 def test_only_who_is_logged_in_may_try(client):
     assert client.post(reverse("alert_test"), {"message": "{}"}).status_code == 302
+
+
+@pytest.mark.parametrize("more", ["x" * 17_000, "a\x00b"])
+def test_a_message_that_the_form_refuses_is_not_sent_back(tried, client, more):
+    message = json.dumps(alert()) + more
+    response = client.post(reverse("alert_test"), {"message": message})
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert SECRET not in page and "supertrend" not in page
+    assert 'class="errorlist"' in page

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Model)
 _MAX_ID = 2**63 - 1
+_MOST_DIGITS = len(str(_MAX_ID))
 
 
 class _AlreadyAnswered(Exception):
@@ -111,7 +112,9 @@ class ApiView(GenericAPIView[Any]):
 
     def find(self, rows: QuerySet[Row], pk: str) -> Row:
         """The row of that id, or 404 naming it."""
-        row = rows.filter(pk=int(pk)).first() if int(pk) <= _MAX_ID else None
+        # Python reads no number of thousands of digits.
+        number = int(pk) if len(pk) <= _MOST_DIGITS else _MAX_ID + 1
+        row = rows.filter(pk=number).first() if number <= _MAX_ID else None
         if row is None:
             name = rows.model._meta.verbose_name
             raise NotFound(f"There is no {name} {pk[:20]}.")

@@ -28,6 +28,8 @@ from trading.services.setting_aside import set_aside_each
 
 logger = logging.getLogger(__name__)
 
+# What a CIRCUIT_BREAKER's reason begins with: by it, and by nothing else, `is_of_unknowns` knows
+# which of the two has opened. Rows that are open in a database have these words.
 _UNKNOWN = "Unknown outcomes: "
 _REFUSED = "Refusals in a row: "
 _STREAK_WITHIN = timedelta(days=1)
@@ -78,11 +80,16 @@ def open_breakers(
     return rows.filter(mine)
 
 
+def is_of_unknowns(breaker: Breaker) -> bool:
+    """Whether unknown outcomes opened it, and not refusals or a strategy that ran."""
+    return breaker.code == Code.CIRCUIT_BREAKER and breaker.reason.startswith(_UNKNOWN)
+
+
 def way_back(breaker: Breaker) -> str:
     """What closes the breaker, for people."""
     if breaker.code == Code.REPEATED_EXECUTION:
         return "Resume the strategy when you have looked, then set it to AUTO."
-    if breaker.reason.startswith(_UNKNOWN):
+    if is_of_unknowns(breaker):
         return "It closes when they are resolved, or when you resume the account."
     return "Resume the account when you have looked."
 
@@ -145,7 +152,7 @@ def _watch_account(
     """`leaving`: the order that is being claimed, which its claim sets aside itself."""
     rows = open_breakers(account.pk).filter(code=Code.CIRCUIT_BREAKER)
     current = rows.first()
-    if current is not None and current.reason.startswith(_UNKNOWN):
+    if current is not None and is_of_unknowns(current):
         if not _unknown(account).exists():
             _close(rows, WORKER, "Every outcome is known.")
             current = None

@@ -60,6 +60,10 @@ logger = logging.getLogger(__name__)
 _SAVE_RETRY_SECONDS = 0.2
 
 
+class _Stopped(NotSent):
+    """The order may not go any more, and nothing of it has left."""
+
+
 class LeaseLost(Exception):
     """Somebody else holds, or has settled, this order: touch nothing."""
 
@@ -124,7 +128,11 @@ def send(claim: Claim) -> Order:
             return _insist(claim, lambda: outcomes.return_to_person(claim, unavailable))
         if not _may_still_go(claim, broker):
             return claim.order
-        return _settle(claim, broker, *_call(claim, broker))
+        placed, problem = _call(claim, broker)
+        if isinstance(problem, _Stopped):
+            _give_back(claim, problem.message)
+            return claim.order
+        return _settle(claim, broker, placed, problem)
     except LeaseLost as error:
         logger.warning("order %s: %s; left to whoever has it", claim.order.pk, error)
         return claim.order
@@ -255,7 +263,9 @@ def look_again(claim: Claim) -> str | None:
 
 def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | None]:
     try:
-        placed = broker.place(request_of(claim.order, claim.attempt))
+        placed = broker.place(
+            request_of(claim.order, claim.attempt), before_send=lambda: _once_more(claim)
+        )
         if not placed.order_id and not placed.trigger_id:
             return None, OutcomeUnknown("The broker took the order and gave no id for it.")
         return placed, None
@@ -265,6 +275,16 @@ def _call(claim: Claim, broker: Broker) -> tuple[Placed | None, BrokerError | No
         # A fault of ours or the library's after the request may have left: nothing is known.
         logger.exception("order %s: the broker call broke", claim.order.pk)
         return None, OutcomeUnknown(f"{type(error).__name__} while the order was being sent")
+
+
+def _once_more(claim: Claim) -> None:
+    """The last look again, after the connection, which may have taken its time."""
+    try:
+        refusal = look_again(claim)
+    except (DatabaseError, Busy, LeaseLost) as error:
+        raise NotSent(f"No last look before the order was sent: {error}") from error
+    if refusal is not None:
+        raise _Stopped(refusal)
 
 
 def _settle(

@@ -158,7 +158,8 @@ def decide_all(orders: Iterable[Order]) -> dict[int, Decision]:
 def decide_in_turn(orders: Iterable[Order]) -> dict[int, Decision]:
     """What risk would say of each stored order if they went one after the other, by its id.
 
-    Each is judged as if those before it that risk lets go worked already, without a fill.
+    Each is judged as if those before it that risk lets go worked already, without a fill. What a
+    strategy sent lately is asked again for each.
     """
     wanted = [(order, order.connection) for order in orders]
     reads = _Reads(wanted, clock.now())

@@ -134,9 +134,7 @@ def set_state(
     begins_with = TradingStateName.REDUCING if square_off else state
     change = StateChange(begins_with, scope)
     with write_transaction():
-        policy.set_state(
-            scope, begins_with, reason, actor, connection_id=connection_id, strategy_id=strategy_id
-        )
+        # The square-off before the state, as the worker does: so neither waits for the other.
         if square_off:
             change.square_off = squareoff.begin(
                 scope,
@@ -148,6 +146,9 @@ def set_state(
             )
         else:
             _end_square_off(state, scope, actor, connection_id, strategy_id)
+        policy.set_state(
+            scope, begins_with, reason, actor, connection_id=connection_id, strategy_id=strategy_id
+        )
         if state is TradingStateName.ACTIVE:
             change.breakers_closed = breakers.close_breakers(
                 scope, connection_id, strategy_id, actor=actor, reason=reason

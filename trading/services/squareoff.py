@@ -100,6 +100,12 @@ def running() -> QuerySet[SquareOff]:
     )
 
 
+def still_runs(row: SquareOff) -> bool:
+    """Whether nobody has ended it; then nobody does until the end of the caller's transaction."""
+    rows = SquareOff.objects.select_for_update(no_key=True)
+    return rows.filter(pk=row.pk, finished_at__isnull=True).first() is not None
+
+
 def finish(row: SquareOff, outcome: str) -> bool:
     """Write what came of it, once; False when it had ended before."""
     done = SquareOff.objects.filter(pk=row.pk, finished_at__isnull=True).update(

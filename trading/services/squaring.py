@@ -120,6 +120,8 @@ def _advance_account(one: _Round) -> None:
         return
     with write_transaction():
         one.account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=account.pk)
+        if not squareoff.still_runs(row):
+            return
         places = squareoff.open_in(row, one.account)
         one.busy = unfinished.exists()
         in_the_way = _clear_the_way(one, places)

@@ -1,7 +1,7 @@
-"""Links from a page to the guide that explains it."""
+"""Words and links that explain what a page shows."""
 
 from django import template
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -9,15 +9,15 @@ register = template.Library()
 
 
 @register.simple_tag
-def guide(slug: str, text: str, anchor: str = "") -> SafeString | str:
-    """A link to the page `slug` of the help, at `anchor`; nothing where there is no help."""
-    try:
-        address = reverse("help_page", args=[slug])
-    except NoReverseMatch:
-        return ""
-    return format_html(
-        '<a class="guide" href="{}{}">{}</a>', address, f"#{anchor}" if anchor else "", text
-    )
+def guide(slug: str, text: str, anchor: str = "") -> SafeString:
+    """A link to the page `slug` of the handbook, at `anchor`."""
+    return format_html('<a class="guide" href="{}">{}</a>', guide_address(slug, anchor), text)
+
+
+def guide_address(slug: str, anchor: str = "") -> str:
+    """The address of the handbook's page `slug`."""
+    address = reverse("help_page", args=[slug])
+    return f"{address}#{anchor}" if anchor else address
 
 
 _IGNORED = {

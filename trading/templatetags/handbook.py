@@ -16,6 +16,7 @@ _HERE = {
     "queue": "order-lifecycle",
     "orders": "order-lifecycle",
     "order": "order-lifecycle",
+    "alert": "webhook",
     "alerts": "webhook",
     "alert_test": "tradingview",
     "message_builder": "tradingview",

@@ -45,6 +45,9 @@ _TONES: dict[str, str] = {
     "CALENDAR": "wait",
     "LIMIT": "wait",
     "LIMIT REACHED": "bad",
+    "WORKER": "alarm",
+    "LOGIN": "bad",
+    "DRIFT": "bad",
 }
 _MEANINGS: dict[str, str] = {
     Status.WAITING: "In the queue: a person decides.",

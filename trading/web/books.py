@@ -1,5 +1,6 @@
 """What the accounts hold, as the positions page shows it: our figures beside the broker's."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +9,13 @@ from urllib.parse import urlencode
 from django.db.models import Sum
 from django.urls import reverse
 
-from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
+from brokers.models import (
+    AccountHolding,
+    AccountPosition,
+    AccountState,
+    BrokerConnection,
+    ConnectionKind,
+)
 from trading import selectors
 from trading.domain.values import Product
 from trading.models import ClosedTrade, Order, Position
@@ -151,6 +158,39 @@ class Book:
     @property
     def differences(self) -> int:
         return sum(1 for row in self.rows if row.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Rupees of today over all accounts of one kind, and how many positions are open there."""
+
+    kind: str
+    realised: Decimal
+    open_pnl: Decimal
+    positions: int
+    accounts: int
+
+    @property
+    def pnl(self) -> Decimal:
+        return self.realised + self.open_pnl
+
+
+def totals(found: Iterable[Book]) -> list[Total]:
+    """One for each kind of account: play money and real money are never added up."""
+    by_kind: dict[str, list[Book]] = {}
+    for book in found:
+        by_kind.setdefault(book.connection.kind, []).append(book)
+    return [
+        Total(
+            kind=kind,
+            realised=sum((book.realised for book in some), Decimal(0)),
+            open_pnl=sum((book.open_pnl for book in some), Decimal(0)),
+            positions=sum(1 for book in some for row in book.rows if row.quantity),
+            accounts=len(some),
+        )
+        for kind in (ConnectionKind.LIVE, ConnectionKind.SIMULATOR, ConnectionKind.PAPER)
+        if (some := by_kind.get(kind))
+    ]
 
 
 def books(since: datetime) -> list[Book]:

@@ -23,7 +23,7 @@ from trading.models import Order
 from trading.selectors import Account
 from trading.services.breakers import open_breakers
 from trading.services.clock_skew import ClockWarning, clock_warning
-from trading.templatetags.money import ist, span_text
+from trading.templatetags.money import span_text
 from trading.web.accounts import LoginDue, logins_due, never_logged_in
 from trading.web.market_chip import MarketChip, market_chip
 
@@ -184,7 +184,8 @@ def _dark_book(accounts: list[Account]) -> Broker | None:
     )
     if state is None:
         return None
-    since = f" since {ist(state.book_read_at)}" if state.book_read_at else ""
+    read_at = state.book_read_at
+    since = f" since {read_at.astimezone(clock.IST):%d %b, %H:%M:%S}" if read_at else ""
     return Broker(
         state.connection.name,
         "Error",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from brokers.models import BrokerQuestion
@@ -98,7 +99,7 @@ def time_left_of(order: Order) -> TimeLeft | None:
     if until is None:
         return None
     begun = order.queued_at if order.status == Status.QUEUED else order.created_at
-    left = int((until - clock.now()).total_seconds())
+    left = ceil((until - clock.now()).total_seconds())
     total = int((until - (begun or order.created_at)).total_seconds())
     return TimeLeft(min(left, total), total) if left > 0 and total > 0 else None
 

@@ -9,7 +9,7 @@ from risk.engine.denials import Verdict
 from risk.engine.evaluate import Decision
 from trading import selectors
 from trading.domain.order import Status
-from trading.domain.values import Side
+from trading.domain.values import OrderType, Side
 from trading.models import Order
 from trading.services import together
 from trading.services.together import Result, Step
@@ -97,9 +97,9 @@ class Summary:
         return sum(line.order.connection.kind == ConnectionKind.LIVE for line in self.going)
 
     @property
-    def cut(self) -> int:
-        """How many of them risk would cut."""
-        return sum(line.preview is not None and line.preview.tone == "cut" for line in self.going)
+    def market(self) -> bool:
+        """Whether the price of one of them is open."""
+        return any(not OrderType(line.order.order_type).needs_price for line in self.going)
 
     def _by(self, kind_of: Callable[[Order], str], kinds: Iterable[str]) -> list[Sum]:
         sums = []

@@ -22,6 +22,7 @@ from trading.web.views import (
 
 urlpatterns = [
     path("", dashboard.page, name="dashboard"),
+    path("first-steps/", dashboard.first_steps, name="first_steps"),
     path("desk/", desk.desk, name="desk"),
     path("queue/", queue.page, name="queue"),
     path("queue/rows/", queue.rows, name="queue_rows"),

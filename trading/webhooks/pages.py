@@ -50,6 +50,9 @@ def alert_test(request: HttpRequest) -> HttpResponse:
             form = MessageForm(initial={"message": rehearsal.shown})
             context["decision"] = decision
             context["checks"] = decision.as_json(clock.now())["checks"] if decision else []
+    if form.errors:
+        # A refused form shows what was typed: the message has a secret that nothing has blanked.
+        form.data = {}
     status = 422 if form.errors else 200
     return render(request, "trading/alert_test.html", {**context, "form": form}, status=status)
 

@@ -75,7 +75,8 @@ def _rehearse(text: str, now: datetime, again: int | None) -> Rehearsal:
     envelope = Envelope(raw_body="", digest=document.digest, received_at=now)
     try:
         with write_transaction():
-            Alert.objects.filter(pk=again).update(dedupe_key=None)  # taken back with the rest
+            if again is not None:  # taken back with the rest
+                Alert.objects.filter(pk=again).update(dedupe_key=None)
             result = intake.accept(meaning, strategy, envelope)
             raise _TakenBack(_told(result, notes))
     except _TakenBack as taken_back:

@@ -22,7 +22,7 @@ from brokers.zerodha import session
 from brokers.zerodha.adapter import ZerodhaBroker
 from brokers.zerodha.transport import Road
 from sigmatrader.conf import SigmaTraderSettings
-from tests.brokers.zerodha.samples import API_KEY, TOKEN, an_order
+from tests.brokers.zerodha.samples import API_KEY, TOKEN, a_gtt, an_order
 
 TIMEOUT = 0.4
 # What a slow machine may add.
@@ -231,6 +231,32 @@ def test_over_tls_an_answer_is_read(tls):
     with server(answered, tls) as port:
         broker = ZerodhaBroker(API_KEY, TOKEN, f"https://127.0.0.1:{port}", timeout=TIMEOUT * 5)
         assert broker.place(an_order()).order_id == "7"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("request_", [an_order(), a_gtt()])
+def test_a_stop_once_the_connection_stands_sends_not_a_byte(tls, scheme, request_):
+    connected, heard = threading.Event(), []
+
+    def listen() -> None:
+        peer, _ = listener.accept()
+        with tls.wrap_socket(peer, server_side=True) if scheme == "https" else peer as stream:
+            connected.set()
+            heard.append(stream.recv(65536))
+
+    def stop() -> None:
+        assert connected.wait(10)
+        raise NotSent("halted")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        root = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        broker = ZerodhaBroker(API_KEY, TOKEN, root, timeout=TIMEOUT * 5)
+        with pytest.raises(NotSent, match="halted"):
+            broker.place(request_, before_send=stop)
+        thread.join(10)
+    assert heard == [b""]
 
 
 @pytest.mark.parametrize("talk", [HEADERS, BODY])

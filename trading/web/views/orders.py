@@ -17,6 +17,7 @@ from trading.services.errors import Conflict, ServiceError
 from trading.web.book_entries import candidates_of
 from trading.web.forms import ModifyForm, ResolveForm, add_service_errors
 from trading.web.rows import checks_of, preview_of, sent_until, uses_key
+from trading.web.story import result_of, way_of
 from trading.web.timeline import timeline_of
 from trading.web.views.shared import actor, order_link, order_or_404, told
 
@@ -38,6 +39,8 @@ def _context(order: Order, **forms: Any) -> dict[str, Any]:
         "order": order,
         "live_key": f"{order.version}-{verdict_key}",
         "timeline": timeline_of(order),
+        "way": way_of(order),
+        "result": result_of(order),
         "preview": preview,
         "now_checks": checks,
         "ended": order.ended,

@@ -16,7 +16,7 @@ from trading import selectors
 from trading.models import Order
 from trading.services import exits, market_data, questions
 from trading.services.errors import InvalidChange, ServiceError
-from trading.web.books import Key, books, place_url
+from trading.web.books import Key, books, place_url, totals
 from trading.web.forms import add_service_errors
 from trading.web.position_forms import ExitForm, PlaceForm, ProtectForm
 from trading.web.rows import preview_of
@@ -25,9 +25,18 @@ from trading.web.views.shared import actor, is_htmx, order_link, told
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Positions, holdings and funds of every account, and what was closed today."""
-    today = selectors.day_start(clock.now())
-    context = {"books": books(today), "price_note": market_data.source_note()}
+    """Positions, holdings and funds of every account, and what was closed today; for HTMX the live
+    part alone, 204 when nothing has changed since `v`."""
+    token = f"{selectors.change_token()}-{selectors.accounts_token()}"
+    if is_htmx(request) and request.GET.get("v") == token:
+        return HttpResponse(status=204)
+    found = books(selectors.day_start(clock.now()))
+    context = {
+        "token": token,
+        "books": found,
+        "totals": totals(found),
+        "price_note": market_data.source_note(),
+    }
     template = "trading/positions.html#live" if is_htmx(request) else "trading/positions.html"
     return render(request, template, context)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from qrcode.image.svg import SvgPathImage
 
 from sigmatrader import second_factor
+from sigmatrader.user_sessions import end_others
 from trading.web.login_forms import CodeForm, GuardedCodeForm
 
 _NAME = "second_factor"
@@ -87,14 +88,19 @@ def begin(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters()
 def confirm(request: HttpRequest) -> HttpResponse:
-    """The first code makes the key count. The answer shows the recovery codes, this once."""
+    """The first code makes the key count, and ends the sessions that were opened without one.
+
+    The answer shows the recovery codes, this once.
+    """
     if second_factor.enrolment(request.user) is None:
         messages.error(request, "There was nothing to confirm any more.")
         return redirect(_NAME)
     form = _confirm_form(request, request.POST)
     if not form.is_valid():
         return _page(request, confirm_form=form)
-    messages.success(request, "Your second factor is set up.")
+    ended = end_others(request.user, request.session)
+    also = " Your other sessions are ended: log in again there." if ended else ""
+    messages.success(request, f"Your second factor is set up.{also}")
     return _page(request, codes=second_factor.new_recovery_codes(request.user))
 
 

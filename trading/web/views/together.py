@@ -78,7 +78,9 @@ def execute(request: HttpRequest) -> HttpResponse:
         why = "Not executed: other orders are being executed at this moment. Try again after them."
         return _told(request, EXECUTE, [Step(one.order_id, Result.LEFT, why) for one in picks])
     try:
-        steps = together.execute_each(picks, actor=actor(request))
+        steps = together.execute_each(
+            picks, actor=actor(request), order_seconds=together.ORDER_SECONDS
+        )
     finally:
         _executing.release()
     return _told(request, EXECUTE, steps)
