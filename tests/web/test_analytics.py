@@ -88,6 +88,18 @@ def test_play_money_and_real_money_are_never_added_up(desk):
     assert look(desk, money="nonsense").context["summary"].gross == Decimal(1000)
 
 
+def test_another_kind_of_account_is_looked_at_over_the_same_days(desk):
+    round_trip(desk.paper)
+    BrokerConnectionFactory()
+    relative = look(desk, period="week", symbol="INFY").context["form"].kind_choices()
+    assert [(one.label, one.query, one.current) for one in relative] == [
+        ("LIVE", "money=live&symbol=INFY&period=week", False),
+        ("PAPER", "money=paper&symbol=INFY&period=week", True),
+    ]
+    dated = look(desk, from_day="2026-11-02").context["form"].kind_choices()
+    assert dated[0].query == "money=live&from_day=2026-11-02"
+
+
 def test_a_kind_of_account_that_nobody_has_is_not_offered(desk):
     round_trip(desk.paper)
     assert "Kind of account" not in look(desk).text
