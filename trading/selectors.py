@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Count, F, Max, Model, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet, Sum
 
 from brokers.accounts import session_of
 from brokers.models import (
@@ -86,6 +86,13 @@ def kinds_in_use() -> set[str]:
         .values_list("kind", flat=True)
         .distinct()
     )
+
+
+def kinds_with_trades() -> set[str]:
+    """The kinds of the accounts that have closed a trade."""
+    closed = ClosedTrade.objects.filter(connection=OuterRef("pk"))
+    found = BrokerConnection.objects.filter(Exists(closed)).order_by()
+    return set(found.values_list("kind", flat=True).distinct())
 
 
 def change_token() -> str:

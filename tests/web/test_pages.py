@@ -7,8 +7,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
-from brokers.models import BrokerConnection
-from tests.web.conftest import HOSTILE, HX, make_trade, order_in
+from tests.web.conftest import HOSTILE, HX, order_in
 from trading.domain.order import Status
 from trading.models import Order
 
@@ -89,42 +88,6 @@ def test_positions_show_their_side_sign_and_profit(full_desk):
     page = text_of(full_desk.client.get(reverse("positions")))
     for text in ("SHORT", "−1,25,000", "+₹12,56,250.00", 'class="num strong card-status gain"'):
         assert text in page
-
-
-def test_the_analytics_add_up(full_desk):
-    done = full_desk.orders[Status.EXECUTED]
-    make_trade(done, done, "1000")
-    make_trade(done, done, "200.50")
-    page = text_of(full_desk.client.get(reverse("analytics")))
-    for text in ("+₹900.00", "66.7 %", "2 won · 1 lost", "+₹600.25", "−₹300.50", "factor 4.00"):
-        assert text in page
-    assert "<polyline" in page
-
-
-def test_the_analytics_say_when_play_money_and_real_money_are_mixed(full_desk, live_account):
-    done = full_desk.orders[Status.EXECUTED]
-    make_trade(done, done, "1000", simulated=False, connection=live_account)
-    page = text_of(full_desk.client.get(reverse("analytics")))
-    assert "added up here: play money and real money" in page
-    page = text_of(full_desk.client.get(reverse("analytics"), {"money": "live"}))
-    assert "added up here" not in page
-    assert "+₹1,000.00" in page
-    assert "−₹300.50" not in page
-
-
-def test_trades_at_a_simulator_are_never_called_live(full_desk):
-    account = BrokerConnection.objects.create(name="sim", broker_name="zerodha", kind="SIMULATOR")
-    done = full_desk.orders[Status.EXECUTED]
-    make_trade(done, done, "1000", simulated=False, connection=account)
-    page = text_of(full_desk.client.get(reverse("analytics")))
-    main = page[page.index("<main") :]
-    assert ">SIMULATOR</span> are added up here. Choose" in main
-    assert ">LIVE<" not in main
-    shown = {
-        money: text_of(full_desk.client.get(reverse("analytics"), {"money": money}))
-        for money in ("live", "simulator", "paper")
-    }
-    assert {money for money, page in shown.items() if "+₹1,000.00" in page} == {"simulator"}
 
 
 def test_an_alert_shows_the_fix_the_duplicates_and_its_order(full_desk):

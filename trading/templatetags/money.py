@@ -1,11 +1,12 @@
 """Numbers and times as Indian traders read them: lakh grouping, rupees, IST."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.numberformat import format as format_number
 from django.utils.safestring import SafeString
 
@@ -17,6 +18,7 @@ NOTHING = "–"
 MINUS = "−"
 _GROUPS = (3, 2, 0)  # 12,34,567
 _MAX_PLACES = 4
+_SIGNED_AMOUNT = re.compile(rf"[+{MINUS}]₹[\d,.]*\d")
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -105,6 +107,16 @@ def signed_percent(value: Any) -> str:
     return f"{_sign(number)}{abs(number):.2f} %"
 
 
+@register.filter
+def unbroken(text: str) -> SafeString:
+    """A sentence in which no amount is torn from its sign at the end of a line."""
+    first, *rest = _SIGNED_AMOUNT.split(text)
+    amounts = zip(_SIGNED_AMOUNT.findall(text), rest, strict=True)
+    return format_html(
+        "{}{}", first, format_html_join("", '<span class="fact">{}</span>{}', amounts)
+    )
+
+
 def _local_text(moment: datetime, style: str) -> str:
     local, today = moment.astimezone(clock.IST), clock.now().astimezone(clock.IST)
     if style == "exact":
@@ -152,6 +164,12 @@ def span_text(span: timedelta) -> str:
     if seconds < 86400:
         return f"{seconds // 3600} h {seconds % 3600 // 60:02d} m"
     return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+
+
+@register.filter
+def span(value: Any) -> str:
+    """`span_text` of a length of time."""
+    return span_text(value) if isinstance(value, timedelta) else NOTHING
 
 
 @register.filter
