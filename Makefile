@@ -15,7 +15,7 @@ help:
 	@echo "make check   formatting, types, import contracts, migrations, templates, docs, locks"
 	@echo "make demo    a sample trading day on a simulated broker (own data, own ports)"
 	@echo "make faults  a campaign of faults and kill -9 against the dispatcher (SEED=1 N=500)"
-	@echo "make bench   what risk and a claim cost as history grows (OPTIONS=--database=postgres)"
+	@echo "make bench   what risk, a claim and a report cost as history grows (OPTIONS=--database=postgres)"
 	@echo "make lock    compile requirements.txt and requirements-dev.txt from pyproject.toml"
 	@echo "make docs    rewrite the generated parts of docs/"
 	@echo "make format  format the code"

@@ -1,4 +1,4 @@
-"""`make bench`: what risk and a claim cost, as ratios to a bare reference of the same run.
+"""`make bench`: what risk, a claim and a report cost, as ratios to a reference of the same run.
 
 Times of a machine say little; a ratio says the same on every machine. `--most` bounds the history
 (orders), `--database postgres` measures on a PostgreSQL server that is started for it.
@@ -117,6 +117,7 @@ class Scene:
                 tradingsymbol=f"OPEN{number}",
             )
         self.order = self._waiting()
+        self.first_report: tuple[float, float] | None = None
 
     def _waiting(self) -> Any:
         """The order whose picture is taken."""
@@ -204,6 +205,27 @@ def growth(scene: Scene, most: int, timer: Timer) -> Iterator[Line]:
         yield Line(f"picture {after}", taken / bare, "one row by its key", taken)
         yield Line(f"claim {after}", claim / first[1], "the one after 1,000", claim)
         yield Line(f"claim {after}", claim / bare, "one row by its key", claim)
+        yield from analytics(scene, timer)
+
+
+def analytics(scene: Scene, timer: Timer) -> Iterator[Line]:
+    """A report, and a day that is added up again, beside what they cost after the first thousand.
+
+    Called after each growth of the history; the first call is the reference.
+    """
+    from trading.analytics import Filter, report
+    from trading.services import day_totals, trade_charges
+
+    scene.history.add_up()
+    schedule = trade_charges.current_schedule()
+    # The last day with a whole day's trades, whatever the history's length.
+    day = (scene.now - timedelta(days=1)).date()
+    taken = _seconds(lambda: report(Filter()), 3, timer)
+    again = _seconds(lambda: day_totals.work_out(scene.account.pk, day, schedule), 3, timer)
+    scene.first_report = scene.first_report or (taken, again)
+    after = f"after {scene.history.orders:,} orders"
+    yield Line(f"report {after}", taken / scene.first_report[0], "the one after 1,000", taken)
+    yield Line(f"day added up {after}", again / scene.first_report[1], "the one after 1,000", again)
 
 
 def _claim(scene: Scene, timer: Timer) -> float:

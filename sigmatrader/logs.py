@@ -18,6 +18,7 @@ _SENSITIVE = re.compile(
         checksum|crypto_keys|secret_key)\b\\*["']?\s*[:=]\s*\\*["']?)   # a named value …
     ([^\s"'&,}\\]+)
     |(\btoken\s+\w+:)(\S+)                                        # … or Kite's header
+    |(/decide/)([^\s/"'\\]+)                                      # … or a link of a notice
     """
 )
 # Log injection: a line stays one line.
@@ -29,7 +30,7 @@ def redact(text: str) -> str:
     """`text` without the values of secrets."""
 
     def blank(match: re.Match[str]) -> str:
-        return (match.group(1) or match.group(3)) + _REDACTED
+        return (match.group(1) or match.group(3) or match.group(5)) + _REDACTED
 
     return _SENSITIVE.sub(blank, text)
 

@@ -30,6 +30,7 @@ COLUMNS: Final = (
     Column("webhook secrets", "trading.WebhookSecret", "secret_encrypted"),
     Column("API secrets", "brokers.BrokerConnection", "api_secret_encrypted"),
     Column("access tokens", "brokers.BrokerConnection", "access_token_encrypted"),
+    Column("addresses of notice channels", "trading.NoticeChannel", "address_encrypted"),
     Column("keys of second factors", "sigmatrader.TotpDevice", "key_encrypted"),
 )
 

@@ -35,6 +35,7 @@ urlpatterns = [
     ),
     path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("alerts/test/", alert_test, name="alert_test"),
+    path("settings/message/", include("trading.webhooks.page_urls")),
     path("", include("trading.web.urls")),
 ]
 

@@ -19,6 +19,7 @@ from trading import (  # noqa: F401 – they register their models
     admin_calendar,
     admin_charges,
     admin_instruments,
+    admin_notices,
 )
 from trading.admin_base import RecordAdmin
 from trading.domain.off_hours import misfit

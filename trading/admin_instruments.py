@@ -10,7 +10,7 @@ from trading.models import ContractRule, Instrument, InstrumentLoad, SymbolOverr
 from trading.services.instrument_search import search
 from trading.services.instruments import listed, no_list
 from trading.templatetags.money import ist, price, qty
-from trading.web.widgets import SymbolInput
+from trading.widgets import SymbolInput
 
 
 @admin.register(Instrument)

@@ -115,7 +115,7 @@ function merge(here, html) {
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.elt.hasAttribute("data-merge")) return;
+  if (!detail.requestConfig.elt.hasAttribute("data-merge")) return;
   detail.shouldSwap = false;
   if (detail.xhr.status === 200) merge(detail.target, detail.xhr.responseText);
 });
@@ -124,8 +124,8 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 let edited = [];
 
-document.addEventListener("htmx:beforeSwap", ({ detail: { elt, target, shouldSwap } }) => {
-  if (shouldSwap && elt.matches(".qsearch")) edited = [...target.querySelectorAll(".qrow-edit")];
+document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig, target, shouldSwap } }) => {
+  if (shouldSwap && requestConfig.elt.id === "queue-q") edited = [...target.querySelectorAll(".qrow-edit")];
 });
 
 document.addEventListener("htmx:afterSettle", ({ target }) => {

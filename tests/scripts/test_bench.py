@@ -21,3 +21,5 @@ def test_a_short_run_prints_a_ratio_for_engine_picture_and_claim():
     measured = re.findall(r"^(\w+).* ([0-9.]+) × (?:json|one row)", done.stdout, re.MULTILINE)
     assert [name for name, _ in measured] == ["engine", "picture", "claim"]
     assert all(float(ratio) > 0 for _, ratio in measured)
+    grown = re.findall(r"^([a-z ]+) after .* × the one after", done.stdout, re.MULTILINE)
+    assert grown == ["picture", "claim", "report", "day added up"]

@@ -17,7 +17,16 @@ from django.db.models import Model
 from brokers.models import BrokerConnection, PriceTick
 from sigmatrader.db import is_sqlite
 from tests.support.trades import traded
-from trading.models import Alert, ClosedTrade, Fill, Order, Strategy
+from trading.models import (
+    Alert,
+    ClosedTrade,
+    DayDue,
+    DayExposure,
+    DayTotal,
+    Fill,
+    Order,
+    Strategy,
+)
 
 SYMBOLS = 40
 # An order's age in seconds is its number times this: 480 in a day.
@@ -112,6 +121,51 @@ class History:
         self.orders = orders
         _after_bulk(Alert, Order, Fill, ClosedTrade, PriceTick)
 
+    def add_up(self) -> None:
+        """Charges and totals of all that is here, in bulk: as the worker leaves them, but that
+        every order costs ₹30."""
+        ClosedTrade.objects.update(
+            entry_charges=Decimal(30), exit_charges=Decimal(30), depository_charges=Decimal(0)
+        )
+        DayDue.objects.all().delete()
+        DayTotal.objects.all().delete()
+        DayExposure.objects.all().delete()
+        net = "pnl - entry_charges - exit_charges"
+        sums = {
+            "trades": "count(*)",
+            "wins": f"sum(CASE WHEN {net} > 0 THEN 1 ELSE 0 END)",
+            "losses": f"sum(CASE WHEN {net} < 0 THEN 1 ELSE 0 END)",
+            "gross": "sum(pnl)",
+            "charges": "sum(entry_charges + exit_charges)",
+            "won": f"sum(CASE WHEN {net} > 0 THEN {net} ELSE 0 END)",
+            "lost": f"sum(CASE WHEN {net} < 0 THEN {net} ELSE 0 END)",
+            "best": f"max({net})",
+            "worst": f"min({net})",
+            "r_sum": "0",
+            "r_trades": "0",
+            "held_seconds": f"count(*) * {_APART}",
+            "told": "0",
+        }
+        if is_sqlite():
+            day = "date(closed_at, '+330 minutes')"
+            hour = "CAST(strftime('%H', closed_at, '+330 minutes') AS integer)"
+        else:
+            day = "(closed_at AT TIME ZONE 'Asia/Kolkata')::date"
+            hour = "extract(hour FROM closed_at AT TIME ZONE 'Asia/Kolkata')::smallint"
+        common = {"connection_id": "connection_id", "strategy_id": "strategy_id", "day": day}
+        blank = {"exchange": "''", "symbol": "''", "hour": "CAST(NULL AS smallint)"}
+        for kind, parts in (
+            ("DAY", blank),
+            ("SYMBOL", blank | {"exchange": "exchange", "symbol": "symbol"}),
+            ("HOUR", blank | {"hour": hour}),
+        ):
+            _sums(DayTotal, common | {"kind": f"'{kind}'"} | parts, sums)
+        open_value = {"highest": "max(entry_price * qty)", "carried": "0"}
+        whole = {"whole": "true", "strategy_id": "CAST(NULL AS bigint)"}
+        _sums(DayExposure, common | {"whole": "false"}, open_value)
+        _sums(DayExposure, common | whole, open_value)
+        _after_bulk(ClosedTrade, DayTotal, DayExposure)
+
     def _templates(self, connection: BrokerConnection, strategy: Strategy) -> _Templates:
         at = self._now - timedelta(days=1)
         alert = Alert.objects.create(
@@ -165,6 +219,18 @@ def _copies(
             f"INSERT INTO {meta.db_table} ({', '.join(names)}) "
             f"SELECT {values} FROM numbers, {meta.db_table} one "
             f"WHERE one.id = {template.pk} AND {where}"
+        )
+
+
+def _sums(model: type[Model], parts: Mapping[str, str], sums: Mapping[str, str]) -> None:
+    """A row of `model` for each group of closed trades that differ in `parts`, with their `sums`;
+    both are SQL by column."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {model._meta.db_table} ({', '.join([*parts, *sums])}) "
+            f"SELECT {', '.join([*parts.values(), *sums.values()])} "
+            f"FROM {ClosedTrade._meta.db_table} "
+            f"GROUP BY {', '.join(str(number + 1) for number in range(len(parts)))}"
         )
 
 

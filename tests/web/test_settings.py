@@ -1,8 +1,6 @@
-"""The webhook's secret is shown on demand alone; the messages on the page are understood."""
+"""The webhook's secret is shown on demand alone, and rotated with grace."""
 
-import json
 import re
-import shlex
 from datetime import timedelta
 from html import unescape
 
@@ -12,11 +10,8 @@ from django.urls import reverse
 
 from sigmatrader import clock
 from tests.factories import StrategyFactory
-from trading.domain.values import Product, Side
 from trading.models import WebhookSecret
 from trading.services import webhook_secrets
-from trading.web.message import curl, first_alert, tradingview_message
-from trading.webhooks import payload
 
 pytestmark = pytest.mark.django_db
 
@@ -50,15 +45,12 @@ def test_the_page_shows_the_address_and_no_secret(strategies):
     assert block(page, "webhook-address") == "http://testserver/webhook/tradingview"
     assert SECRET not in page
     assert OWN not in page
-    assert "YOUR-SECRET" in block(page, "message")
 
 
-def test_the_secret_is_shown_on_a_post_and_stands_in_both_messages(strategies):
+def test_the_secret_is_shown_on_a_post(strategies):
     response = strategies.client.post(reverse("show_secret"))
     page = text_of(response)
     assert block(page, "webhook-secret") == SECRET
-    assert json.loads(block(page, "message"))["secret"] == SECRET
-    assert SECRET in block(page, "curl")
     assert "no-store" in response.headers["Cache-Control"]
 
 
@@ -70,7 +62,6 @@ def test_a_strategy_with_a_secret_of_its_own_gets_that_one(strategies):
         strategies.client.post(reverse("show_secret"), {"strategy": strategies.plain.pk})
     )
     assert block(page, "webhook-secret") == SECRET
-    assert json.loads(block(page, "message"))["strategy_name"] == "Dual MA"
 
 
 def test_an_address_to_the_secret_shows_nothing(strategies):
@@ -122,51 +113,65 @@ def test_rotating_takes_a_post(strategies):
     assert webhook_secrets.current() == SECRET
 
 
-@pytest.mark.parametrize("query", [{"strategy": "abc"}, {"strategy": "9" * 30}, {"product": "X"}])
+@pytest.mark.parametrize("query", [{"strategy": "abc"}, {"strategy": "9" * 30}])
 def test_nonsense_in_the_address_is_shown_as_such(strategies, query):
     response = strategies.client.get(reverse("settings"), query)
     assert response.status_code == 200
     assert "errorlist" in text_of(response)
 
 
-def test_what_tradingview_makes_of_the_message_is_understood():
-    message = tradingview_message(SECRET, "Dual MA", "CNC")
-    filled = {
-        "{{strategy.order.action}}": "sell",
-        "{{strategy.order.contracts}}": "5",
-        "{{strategy.order.price}}": "1500.5",
-        "{{strategy.order.id}}": "Short",
-        "{{strategy.market_position}}": "short",
-        "{{strategy.position_size}}": "5",
-        "{{strategy.order.comment}}": "trend is over",
-        "{{exchange}}": "NSE",
-        "{{ticker}}": "INFY",
-        "{{interval}}": "15",
-        "{{time}}": "2026-11-23T09:45:00Z",
-        "{{timenow}}": "2026-11-23T10:00:01Z",
-    }
-    for placeholder, value in filled.items():
-        assert placeholder in message
-        message = message.replace(placeholder, value)
-    assert "{{" not in message
-    document = payload.read(message.encode())
-    assert payload.presented_secrets(document, None) == [SECRET]
-    signal = payload.interpret(document)
-    assert (signal.symbol, signal.side, signal.quantity) == ("NSE:INFY", Side.SELL, 5)
-    assert (signal.strategy_name, signal.product) == ("Dual MA", Product.CNC)
-    assert signal.warnings == ()
-    assert signal.person_reasons == ()
+def test_a_strategys_own_secret_is_rotated_and_no_other(strategies):
+    response = strategies.client.post(
+        reverse("rotate_secret"), {"whose": strategies.own.pk, "grace": "1"}
+    )
+    assert "new secret for supertrend" in said(response)
+    assert webhook_secrets.current() == SECRET
+    assert webhook_secrets.current(strategies.own) != OWN
+    known = webhook_secrets.stored(clock.now())
+    assert webhook_secrets.matches([OWN], strategies.own.pk, known)
 
 
-def test_the_command_line_carries_a_first_alert_that_is_understood():
-    body = first_alert("it's-a-secret", "Dual MA & co (5)")
-    words = shlex.split(curl("https://trader.example.com/webhook/tradingview", body))
-    assert words[:4] == ["curl", "-sS", "-X", "POST"]
-    assert words[4] == "https://trader.example.com/webhook/tradingview"
-    sent = words[words.index("-d") + 1]
-    document = payload.read(sent.encode())
-    assert payload.presented_secrets(document, None) == ["it's-a-secret"]
-    assert payload.interpret(document).quantity == 1
+def test_a_strategys_first_own_secret_leaves_the_common_one_its_grace(strategies):
+    strategies.client.post(reverse("rotate_secret"), {"whose": strategies.plain.pk, "grace": "24"})
+    pk = strategies.plain.pk
+    assert webhook_secrets.current(strategies.plain) not in (SECRET, None)
+    soon, later = clock.now() + timedelta(hours=23), clock.now() + timedelta(hours=25)
+    assert webhook_secrets.matches([SECRET], pk, webhook_secrets.stored(soon))
+    assert not webhook_secrets.matches([SECRET], pk, webhook_secrets.stored(later))
+    assert webhook_secrets.matches([SECRET], None, webhook_secrets.stored(later))
+
+
+def test_a_strategys_first_own_secret_without_grace_ends_the_common_one_for_it(strategies):
+    strategies.client.post(reverse("rotate_secret"), {"whose": strategies.plain.pk, "grace": "0"})
+    known = webhook_secrets.stored(clock.now())
+    assert not webhook_secrets.matches([SECRET], strategies.plain.pk, known)
+
+
+@pytest.mark.parametrize("whose", ["abc", "-1", "99999999"])
+def test_a_strategy_that_is_not_there_rotates_nothing(strategies, whose):
+    before = WebhookSecret.objects.count()
+    response = strategies.client.post(reverse("rotate_secret"), {"whose": whose, "grace": "1"})
+    assert "errorlist" in text_of(response)
+    assert WebhookSecret.objects.count() == before
+
+
+def test_each_strategy_leads_to_a_message_for_it(strategies):
+    page = text_of(strategies.client.get(reverse("settings")))
+    assert f"{reverse('message_builder')}?strategy=Dual%20MA" in page
+
+
+def test_what_the_page_leads_to_within_itself_is_there(strategies):
+    page = text_of(strategies.client.get(reverse("settings")))
+    jumps = re.findall(r'<a href="#([\w-]+)">', page[page.index('class="jump"') :])
+    assert len(jumps) > 6
+    assert [one for one in jumps if f'id="{one}"' not in page] == []
+
+
+def test_a_login_without_the_permission_is_offered_no_secret(client, reader, strategies):
+    client.force_login(reader)
+    page = text_of(client.get(reverse("settings")))
+    assert reverse("show_secret") not in page
+    assert "Can change webhook secret" in page
 
 
 def test_accounts_and_strategies_stand_with_links_to_edit(strategies, live_account):

@@ -3,6 +3,7 @@
 from trading.models.alert import Alert, IntakeCounter
 from trading.models.idempotency import IdempotentRequest
 from trading.models.instrument import ContractRule, Instrument, InstrumentLoad, SymbolOverride
+from trading.models.notice import Notice, NoticeChannel, NoticeCursor, NoticeLink
 from trading.models.order import Fill, Order, OrderAttempt, OrderEvent, OrderMargin
 from trading.models.performance import (
     AnalyticsRebuild,
@@ -34,6 +35,10 @@ __all__ = [
     "IntakeCounter",
     "MarketDay",
     "MarketHours",
+    "Notice",
+    "NoticeChannel",
+    "NoticeCursor",
+    "NoticeLink",
     "Order",
     "OrderAttempt",
     "OrderEvent",

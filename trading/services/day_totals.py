@@ -161,8 +161,10 @@ def _orders_of(connection_id: int, day: date, trades: Iterable[ClosedPiece]) -> 
     """Orders of the day's trades, and those that filled on the day: their pieces may have been
     closed on another."""
     start, end = bounds_of(day)
-    fills = Fill.objects.filter(at__gte=start, at__lt=end, connection_id=connection_id).order_by()
-    orders = set(fills.values_list("order_id", flat=True))
+    # Of all accounts: there is an index by time, and SQLite would take another one for the account.
+    fills = Fill.objects.filter(at__gte=start, at__lt=end).order_by()
+    found = fills.values_list("connection_id", "order_id")
+    orders = {order_id for account, order_id in found if account == connection_id}
     for one in trades:
         orders |= {one.entry_order_id, one.exit_order_id}
     return orders

@@ -110,6 +110,16 @@ def current(strategy: Strategy | None = None) -> str | None:
     return None if row is None else crypto.decrypt(row.secret_encrypted)
 
 
+def current_for(strategy: Strategy | None) -> str | None:
+    """The secret to put into alerts of `strategy`: its own where it has any, else the common one.
+
+    Raises CryptoError.
+    """
+    if strategy is not None and strategy.webhook_secrets.exists():
+        return current(strategy)
+    return current()
+
+
 def create(
     value: str | None = None,
     *,
@@ -135,15 +145,34 @@ def create(
 
 
 def rotate(strategy: Strategy | None = None, grace: timedelta = DEFAULT_GRACE) -> str:
-    """A new secret; the ones before it stay valid for `grace`. Returned in clear, this once."""
+    """A new secret; the ones before it stay valid for `grace`. Returned in clear, this once.
+
+    A strategy's first own secret ends the common one for it: that stays valid for `grace` too.
+    """
     now = clock.now()
     with write_transaction():
+        if strategy is not None and grace and not strategy.webhook_secrets.exists():
+            _take_along(strategy, now, now + grace)
         running = WebhookSecret.objects.filter(strategy=strategy).filter(
             Q(valid_until__isnull=True) | Q(valid_until__gt=now + grace)
         )
         running.update(valid_until=now + grace)
         WebhookSecret.objects.filter(strategy=strategy, valid_until__lte=now).delete()
         return create(strategy=strategy)
+
+
+def _take_along(strategy: Strategy, now: datetime, until: datetime) -> None:
+    """The common secrets that are valid, as the strategy's own until then."""
+    common = WebhookSecret.objects.filter(strategy__isnull=True).filter(
+        Q(valid_until__isnull=True) | Q(valid_until__gt=now)
+    )
+    for one in common:
+        WebhookSecret.objects.create(
+            label="common, for a while",
+            strategy=strategy,
+            secret_encrypted=one.secret_encrypted,
+            valid_until=min(one.valid_until or until, until),
+        )
 
 
 def revoke(secret: WebhookSecret) -> None:

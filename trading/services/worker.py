@@ -47,6 +47,7 @@ from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import Conflict
 from trading.services.follower import Follower
+from trading.services.notices import channels as notices
 from trading.services.wakeup import Doorbell
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ _PRICES_SECONDS = 1.0
 _RISK_SECONDS = 1.0
 _INSTRUMENTS_SECONDS = 2.0
 _TOTALS_SECONDS = 1.0
+_NOTICES_SECONDS = 1.0
 _PAUSE_AFTER_ERROR_SECONDS = 0.5
 
 
@@ -101,6 +103,7 @@ class Worker:
         self._sender_count = senders
         self._senders: list[threading.Thread] = []
         self._helpers: list[threading.Thread] = []
+        self._notices = notices.Desk()
 
     def run(self) -> None:
         """Recover first, then send and reconcile until asked to stop."""
@@ -153,6 +156,7 @@ class Worker:
             ("live-prices", self._refresh_prices, _PRICES_SECONDS),
             ("instrument-list", self._load_instruments, _INSTRUMENTS_SECONDS),
             ("day-totals", day_totals.work, _TOTALS_SECONDS),
+            ("notices", self._tell, _NOTICES_SECONDS),
         ):
             thread = threading.Thread(
                 target=self._repeat, args=(step, seconds), name=name, daemon=True
@@ -169,6 +173,9 @@ class Worker:
 
     def _refresh_prices(self) -> None:
         market_data.refresh(clock.now())
+
+    def _tell(self) -> None:
+        self._notices.step(clock.now())
 
     def _load_instruments(self) -> None:
         """The day's list, once, from the first account that is logged in; on demand at once."""

@@ -13,7 +13,8 @@ register = template.Library()
 
 # The page of the app → the page of the handbook, and what of it.
 _HERE = {
-    "queue": "order-lifecycle",
+    "queue": "queue",
+    "together": "queue",
     "orders": "order-lifecycle",
     "order": "order-lifecycle",
     "alert": "webhook",
@@ -25,7 +26,9 @@ _HERE = {
     "risk": "risk-controls",
     "what_if": "what-if",
     "settings": "operations",
-    "notifications": "notifications",
+    "notices": "notifications",
+    "notice_add": "notifications",
+    "notice_channel": "notifications",
     "second_factor": "operations",
 }
 

@@ -43,6 +43,7 @@ _TONES: dict[str, str] = {
     "HALTED": "alarm",
     "FIRED": "work",
     "CALENDAR": "wait",
+    "NOTICES": "wait",
     "LIMIT": "wait",
     "LIMIT REACHED": "bad",
     "WORKER": "alarm",

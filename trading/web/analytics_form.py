@@ -11,7 +11,7 @@ from brokers.models import ConnectionKind
 from trading.analytics import Filter
 from trading.web.forms import TradeFilter
 from trading.web.periods import Period, periods
-from trading.web.widgets import SymbolInput
+from trading.widgets import SymbolInput
 
 # Real money is what one wants to see first.
 _FIRST = (ConnectionKind.LIVE, ConnectionKind.SIMULATOR, ConnectionKind.PAPER)

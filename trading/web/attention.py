@@ -14,11 +14,11 @@ from trading import selectors
 from trading.domain import coverage
 from trading.domain.order import Status
 from trading.domain.session import trading_day
-from trading.models import Alert, Order
+from trading.models import Alert, NoticeChannel, Order
 from trading.services import calendar
 from trading.services.limit_use import ScopeUse, limit_use, nearly_used
+from trading.services.logins import LoginDue
 from trading.templatetags.limits import setting_name, use_limit, use_used
-from trading.web.accounts import LoginDue
 from trading.web.context import Desk
 from trading.web.limits import use_anchor
 
@@ -39,8 +39,8 @@ class Attention:
 
 def attention(desk: Desk, today: datetime) -> list[Attention]:
     """Unknown outcomes, a worker that is down, logins that are due, books that differ, limits that
-    are nearly used up, today's refusals, orders set aside from AUTO, refused alerts, and what the
-    market calendar lacks."""
+    are nearly used up, today's refusals, orders set aside from AUTO, refused alerts, channels that
+    fail, and what the market calendar lacks."""
     return [
         *_unknown(),
         *_worker(desk),
@@ -50,6 +50,7 @@ def attention(desk: Desk, today: datetime) -> list[Attention]:
         *_refused(today),
         *_set_aside(),
         *_refused_alerts(today),
+        *_channels(),
         *_calendar(desk.now),
     ]
 
@@ -127,6 +128,16 @@ def _refused_alerts(today: datetime) -> Iterator[Attention]:
             "1 alert" if count == 1 else f"{count} alerts",
             "Refused today: the reason and the fix are on the alerts page.",
             f"{reverse('alerts')}?outcome=REJECTED",
+        )
+
+
+def _channels() -> Iterator[Attention]:
+    for channel in NoticeChannel.objects.filter(enabled=True, failures__gt=0):
+        yield Attention(
+            "NOTICES",
+            f"Notices to {channel.name} do not arrive",
+            channel.last_error,
+            reverse("notices"),
         )
 
 

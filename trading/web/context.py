@@ -23,8 +23,8 @@ from trading.models import Order
 from trading.selectors import Account
 from trading.services.breakers import open_breakers
 from trading.services.clock_skew import ClockWarning, clock_warning
+from trading.services.logins import LoginDue, logins_due, never_logged_in
 from trading.templatetags.money import span_text
-from trading.web.accounts import LoginDue, logins_due, never_logged_in
 from trading.web.market_chip import MarketChip, market_chip
 
 # One failed read is a hiccup.

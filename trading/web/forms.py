@@ -23,7 +23,7 @@ from trading.domain.values import (
 from trading.models import Alert, Order, Strategy
 from trading.services.queue import EDITABLE, MAX_PRICE, MAX_QUANTITY, MODIFIABLE
 from trading.web.login_forms import CodeField
-from trading.web.widgets import SymbolInput
+from trading.widgets import SymbolInput
 
 OPEN = "OPEN"
 REFUSED = "REFUSED"
@@ -353,23 +353,46 @@ class TradeFilter(FilterForm):
     to_day = _day("To")
 
 
-class MessageForm(FilterForm):
-    """What the message for TradingView is made for."""
+class SecretForm(FilterForm):
+    """Whose secret is to be shown."""
 
-    no_strategy = "None yet"
+    no_strategy = "The common one"
 
-    strategy = forms.ChoiceField()
-    product = forms.ChoiceField(choices=_any(Product, "The strategy's default"))
+    strategy = forms.ChoiceField(
+        label="Which secret",
+        help_text="A strategy without a secret of its own takes the common one.",
+    )
 
 
 class RotateForm(forms.Form):
-    """How long the old secret lives beside the new one."""
+    """Whose secret is made anew, and how long the old one lives beside it."""
 
     GRACE = [(0, "no time: it is void at once"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")]
 
-    grace = forms.TypedChoiceField(
-        label="The old secret stays valid for", choices=GRACE, coerce=int, initial=24
+    whose = forms.ChoiceField(
+        label="Which secret is made anew",
+        required=False,
+        help_text="A strategy's own secret opens nothing else: one that leaks costs one strategy.",
     )
+    grace = forms.TypedChoiceField(
+        label="The old secret stays valid for",
+        choices=GRACE,
+        coerce=int,
+        initial=24,
+        help_text="Time to change your alerts one by one. Example: 24 hours.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["whose"].choices = [  # type: ignore[attr-defined]
+            ("", "The common one"),
+            *((str(one.pk), one.name) for one in Strategy.objects.filter(archived=False)),
+        ]
+
+    @property
+    def strategy(self) -> Strategy | None:
+        chosen = self.cleaned_data["whose"]
+        return Strategy.objects.get(pk=int(chosen)) if chosen else None
 
     @property
     def grace_text(self) -> str:

@@ -35,6 +35,7 @@ CONTENTS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("tradingview", "TradingView", "from nothing to the first alert"),
             Entry("webhook", "Webhook", "the message, every answer, every code and its fix"),
             Entry("zerodha", "Zerodha", "the app at Kite, static IP, the daily login"),
+            Entry("queue", "The queue", "several orders at one press, keys, notices"),
             Entry("order-lifecycle", "An order's life", "statuses, and how an order is sent once"),
             Entry("risk-controls", "Risk controls", "every rule, gate, limit and breaker"),
             Entry("what-if", "What-if", "your alerts replayed through other limits"),

@@ -13,7 +13,7 @@ from trading.webhooks.text import shown
 Value = TypeVar("Value")
 Part = dict[str, Any]
 
-_SNAKE = {
+SPELLINGS = {
     "Exchange": "exchange",
     "tradeDetails": "trade_details",
     "alertId": "alert_id",
@@ -135,11 +135,11 @@ class Layers:
 
     def _snake(self, prefix: str, part: Part) -> Part:
         """`part` with the known camelCase keys in snake_case."""
-        if part.keys().isdisjoint(_SNAKE):
+        if part.keys().isdisjoint(SPELLINGS):
             return part
-        plain = {key: value for key, value in part.items() if key not in _SNAKE}
+        plain = {key: value for key, value in part.items() if key not in SPELLINGS}
         for key, value in part.items():
-            name = _SNAKE.get(key)
+            name = SPELLINGS.get(key)
             if name is not None and plain.setdefault(name, value) != value:
                 self.error(f"{prefix}{key}", f"differs from {prefix}{name}. Keep one of the two.")
         return plain

@@ -10,9 +10,31 @@ from django.views.decorators.http import require_http_methods
 from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.models import Alert
+from trading.webhooks.advice import Finding
+from trading.webhooks.lint import lint
 from trading.webhooks.reading import MAX_BYTES
 from trading.webhooks.rehearsal import rehearse
 
+# The rehearsal tells these in the words of the webhook.
+_SAID = frozenset(
+    {
+        "delayed_feed",
+        "key_twice",
+        "fraction",
+        "left_out",
+        "limit_without_price",
+        "no_quantity",
+        "no_strategy",
+        "other_platform",
+        "probe",
+        "refused",
+        "secret_missing",
+        "stop_without_trigger",
+        "symbol_without_exchange",
+        "unknown_exchange",
+        "waits",
+    }
+)
 _BUSY = "The database is busy with something else: try again."
 
 
@@ -46,6 +68,7 @@ def alert_test(request: HttpRequest) -> HttpResponse:
         else:
             decision = rehearsal.decision
             context["rehearsal"] = rehearsal
+            context["findings"] = _slips(form.cleaned_data["message"])
             # The secret that was typed is not sent back.
             form = MessageForm(initial={"message": rehearsal.shown})
             context["decision"] = decision
@@ -62,3 +85,8 @@ def _replayed(request: HttpRequest) -> Alert | None:
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         return None
     return Alert.objects.filter(pk=int(text)).first()
+
+
+def _slips(text: str) -> list[Finding]:
+    """What the check of a message finds beyond what the rehearsal says already."""
+    return [one for one in lint(text, clock.now()).findings if one.code not in _SAID]

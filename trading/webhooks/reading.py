@@ -190,7 +190,7 @@ def _why(text: str, error: json.JSONDecodeError) -> str:
         )
     return (
         f"The body is not valid JSON at {where}: {error.msg}. "
-        "Compare it with the message on the settings page; a quotation mark inside a comment "
+        "Compare it with the message builder's under Settings; a quotation mark inside a comment "
         "breaks it."
     )
 

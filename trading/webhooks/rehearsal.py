@@ -9,6 +9,7 @@ from datetime import datetime
 from risk.engine.evaluate import Decision
 from sigmatrader.db import write_transaction
 from trading.domain.order import Status
+from trading.domain.signal import Signal
 from trading.models import Alert, Order, Strategy
 from trading.services import intake, queue, webhook_secrets
 from trading.services.plan import Envelope
@@ -19,6 +20,12 @@ from trading.webhooks.secret import BLANK
 
 _SECRET_MISSING = "The message has no secret: TradingView's would be refused with 401."
 _SECRET_WRONG = "The secret in the message is not the right one: it would be refused with 401."
+
+
+_NOT_A_TEST = (
+    "Sent now, this message would act on a live account by itself, so it was not sent. Set the "
+    "strategy to MANUAL or PAPER first, or only look what it would do."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,41 @@ def _rehearse(text: str, now: datetime, again: int | None) -> Rehearsal:
             raise _TakenBack(_told(result, notes))
     except _TakenBack as taken_back:
         return taken_back.rehearsal
+
+
+def send(text: str, now: datetime, address: str) -> Rehearsal:
+    """Let the message `text` arrive in earnest, unless that could move real money by itself.
+
+    Its secret is not looked at: whoever calls this has made sure of the person. Raises Busy.
+    """
+    body = text.encode("utf-8", "surrogatepass")
+    try:
+        document = payload.read(body)
+        meaning = payload.interpret(document)
+    except Rejection as rejection:
+        return Rehearsal("rejected", rejection.code, rejection.errors)
+    if not isinstance(meaning, Signal):
+        return Rehearsal("ignored", "no_order")
+    strategy = Strategy.objects.filter(name=payload.named_strategy(document)).first()
+    envelope = Envelope(
+        raw_body=payload.blank_secret(text, []),
+        digest=document.digest,
+        received_at=now,
+        source_address=address[:64],
+    )
+    try:
+        with write_transaction():
+            told = _told(intake.accept(meaning, strategy, envelope), ())
+            if told.order is not None and _moves_money(told.order):
+                raise _TakenBack(Rehearsal("rejected", "not_a_test", {"strategy": [_NOT_A_TEST]}))
+            return told
+    except _TakenBack as taken_back:
+        return taken_back.rehearsal
+
+
+def _moves_money(order: Order) -> bool:
+    """Whether a live order goes by itself, or has stopped live entries on its way in."""
+    return not order.simulated and (order.status != Status.WAITING or order.reduce_only)
 
 
 def _told(result: intake.Intake, notes: tuple[str, ...]) -> Rehearsal:

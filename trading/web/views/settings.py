@@ -1,10 +1,11 @@
-"""Settings: the webhook with its secret and message, accounts, strategies, limits."""
+"""Settings: the webhook and its secret, accounts, strategies, limits, and the ways to the rest."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_variables
@@ -12,42 +13,46 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from risk.models import RiskSettings
 from sigmatrader import second_factor
+from sigmatrader.addresses import public_address
 from sigmatrader.crypto import CryptoError
 from trading.models import Strategy, WebhookSecret
 from trading.services import webhook_secrets
 from trading.web import accounts
-from trading.web.accounts import public_address
-from trading.web.forms import MessageForm, RotateForm
-from trading.web.message import curl, first_alert, tradingview_message
+from trading.web.forms import RotateForm, SecretForm
 
 
 @sensitive_variables("secret", "context")
 def _page(
     request: HttpRequest, *, secret: str | None = None, rotate_form: RotateForm | None = None
 ) -> HttpResponse:
-    form = MessageForm(request.POST or request.GET)
-    form.is_valid()
-    strategy = Strategy.objects.filter(pk=form.strategy_id).first() if form.strategy_id else None
-    name = strategy.name if strategy else ""
-    product = form.value("product") or ""
-    address = public_address(request, "/webhook/tradingview")
+    form, strategy = _chosen(request)
+    own_secret = WebhookSecret.objects.filter(strategy=OuterRef("pk"))
     context: dict[str, Any] = {
         "form": form,
-        "address": address,
+        "address": public_address(request, "/webhook/tradingview"),
         "secret": secret,
         "chosen": strategy,
         "rotate_form": rotate_form or RotateForm(),
         "secrets": WebhookSecret.objects.select_related("strategy"),
-        "message": tradingview_message(secret, name, product),
-        "curl": curl(address, first_alert(secret, name, product)),
         "cards": accounts.cards(),
         "addresses": accounts.addresses(request),
-        "strategies": Strategy.objects.select_related("connection"),
+        "reachable": accounts.addresses(request).reachable,
+        "strategies": Strategy.objects.select_related("connection").annotate(
+            has_own_secret=Exists(own_secret)
+        ),
         "limits": RiskSettings.objects.select_related("strategy"),
         "second_factor": second_factor.confirmed_device(request.user),
         "recovery_codes_left": second_factor.recovery_codes_left(request.user),
     }
     return render(request, "trading/settings.html", context)
+
+
+def _chosen(request: HttpRequest) -> tuple[SecretForm, Strategy | None]:
+    """Whose secret is asked for; None: the common one."""
+    form = SecretForm(request.POST or request.GET)
+    form.is_valid()
+    chosen = form.strategy_id
+    return form, Strategy.objects.filter(pk=chosen).first() if chosen else None
 
 
 @require_safe
@@ -60,7 +65,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @permission_required("trading.change_webhooksecret", raise_exception=True)
 @sensitive_variables("secret")
 def show_secret(request: HttpRequest) -> HttpResponse:
-    """The page with the secret in clear, in the message and in the command line."""
+    """The page with the secret in clear."""
     if request.method != "POST":
         return redirect("settings")
     secret = _current(request)
@@ -72,13 +77,9 @@ def show_secret(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("secret")
 def _current(request: HttpRequest) -> str | None:
     """The chosen strategy's own secret where it has one, else the common one."""
-    form = MessageForm(request.POST)
-    form.is_valid()
-    strategy = Strategy.objects.filter(pk=form.strategy_id).first() if form.strategy_id else None
+    _form, strategy = _chosen(request)
     try:
-        if strategy is not None and strategy.webhook_secrets.exists():
-            return webhook_secrets.current(strategy)
-        return webhook_secrets.current()
+        return webhook_secrets.current_for(strategy)
     except CryptoError:
         messages.error(
             request, "The secret can't be read: ST_CRYPTO_KEYS isn't the key it was stored with."
@@ -89,12 +90,15 @@ def _current(request: HttpRequest) -> str | None:
 @require_POST
 @permission_required("trading.change_webhooksecret", raise_exception=True)
 def rotate_secret(request: HttpRequest) -> HttpResponse:
-    """A new common secret; the one before stays valid for the grace chosen."""
+    """A new secret, common or a strategy's; the one before stays valid for the grace chosen."""
     form = RotateForm(request.POST)
     if not form.is_valid():
         return _page(request, rotate_form=form)
-    grace = timedelta(hours=form.cleaned_data["grace"])
-    webhook_secrets.rotate(None, grace)
+    strategy, grace = form.strategy, timedelta(hours=form.cleaned_data["grace"])
+    webhook_secrets.rotate(strategy, grace)
+    whose = f" for {strategy.name}" if strategy else ""
     old = f"The old one works for {form.grace_text} more." if grace else "The old one is void."
-    messages.success(request, f"There is a new secret. {old} Show it, and put it into your alerts.")
+    messages.success(
+        request, f"There is a new secret{whose}. {old} Show it, and put it into your alerts."
+    )
     return redirect("settings")

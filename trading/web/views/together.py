@@ -32,7 +32,7 @@ def _chosen(data: QueryDict) -> list[int]:
 
 def _picks(data: QueryDict) -> list[Pick]:
     """`order` is written id.version here, in the order in which they go."""
-    found = {}
+    found: dict[int, Pick] = {}
     for text in data.getlist("order"):
         first, _, second = text.partition(".")
         order_id, version = _number(first, _MAX_ID), _number(second, _MAX_VERSION)
