@@ -1,13 +1,13 @@
 """The closed trades themselves, and sums that are read straight from them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from trading.analytics.filters import Filter, named
-from trading.models import ClosedTrade, Order
+from trading.models import ClosedTrade
 from trading.selectors import Page, between_days, page_of
 
 
@@ -102,29 +102,6 @@ def running_total(trades: QuerySet[ClosedTrade], limit: int = 500) -> list[Decim
 def kinds_of(trades: QuerySet[ClosedTrade]) -> list[str]:
     """The kinds of account whose trades these are: LIVE, PAPER, SIMULATOR."""
     return sorted(trades.order_by().values_list("connection__kind", flat=True).distinct())
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """From the decision to send until the broker had the order, over `count` orders."""
-
-    count: int
-    median: timedelta
-    p95: timedelta
-
-
-def dispatch_latency(since: datetime, limit: int = 500) -> Latency | None:
-    """Of the last `limit` orders sent since that moment; None when there are none."""
-    rows = (
-        Order.objects.filter(sent_at__gte=since, queued_at__isnull=False)
-        .order_by("-sent_at")
-        .values_list("queued_at", "sent_at")[:limit]
-    )
-    spans = sorted(sent - queued for queued, sent in rows if queued and sent)
-    if not spans:
-        return None
-    last = len(spans) - 1
-    return Latency(len(spans), spans[last // 2], spans[round(last * 0.95)])
 
 
 def trades_page(
