@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet, Sum
 
 from brokers.accounts import session_of
 from brokers.models import (
@@ -22,7 +22,7 @@ from risk.models import Breaker, RiskSettings, TradingStateChange
 from sigmatrader import clock
 from trading.domain.differences import Difference, PositionKey, differences
 from trading.domain.order import AT_BROKER, WORKING, Status
-from trading.domain.values import InstrumentKey, Origin
+from trading.domain.values import InstrumentKey
 from trading.models import (
     Alert,
     ClosedTrade,
@@ -38,7 +38,6 @@ from trading.models import (
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
-_FEW = 2000  # rows that are sorted in no time
 _CLOCKS_APART = timedelta(seconds=2)  # the broker's, which tells whole seconds, and ours
 ON_THE_WAY = (Status.QUEUED, *sorted(AT_BROKER))
 
@@ -151,18 +150,19 @@ def _stamp(moment: datetime | None) -> str:
 # -- orders --------------------------------------------------------------------------------------
 
 
-def _with_links(orders: QuerySet[Order]) -> QuerySet[Order]:
+def with_links(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """With what a line about an order names: strategy, account, alert."""
     return orders.select_related("strategy", "connection", "alert")
 
 
 def waiting_orders() -> QuerySet[Order]:
     """The queue: every WAITING order, oldest first."""
-    return _with_links(Order.objects.filter(status=Status.WAITING)).order_by("created_at", "pk")
+    return with_links(Order.objects.filter(status=Status.WAITING)).order_by("created_at", "pk")
 
 
 def orders_by_age(ids: Iterable[int]) -> QuerySet[Order]:
     """These orders, oldest first."""
-    return _with_links(Order.objects.filter(pk__in=list(ids))).order_by("created_at", "pk")
+    return with_links(Order.objects.filter(pk__in=list(ids))).order_by("created_at", "pk")
 
 
 def in_queue(rows: QuerySet[Order], text: str) -> QuerySet[Order]:
@@ -170,12 +170,12 @@ def in_queue(rows: QuerySet[Order], text: str) -> QuerySet[Order]:
     if not text:
         return rows
     strategy = Q(strategy__name__icontains=text) | Q(alert__strategy_name__icontains=text)
-    return rows.filter(_names(text) | strategy | Q(connection__name__icontains=text))
+    return rows.filter(names(text) | strategy | Q(connection__name__icontains=text))
 
 
 def orders_on_the_way() -> QuerySet[Order]:
     """QUEUED, or at the broker with an end still to come; oldest first."""
-    return _with_links(Order.objects.filter(status__in=ON_THE_WAY)).order_by("created_at", "pk")
+    return with_links(Order.objects.filter(status__in=ON_THE_WAY)).order_by("created_at", "pk")
 
 
 def orders_cancelled_unsent(since: datetime) -> QuerySet[Order]:
@@ -187,13 +187,13 @@ def orders_cancelled_unsent(since: datetime) -> QuerySet[Order]:
         broker_trigger_id="",
         finished_at__gte=since,
     )
-    return _with_links(cancelled).order_by("-finished_at", "-pk")
+    return with_links(cancelled).order_by("-finished_at", "-pk")
 
 
 def order_with_story(order_id: int) -> Order:
     """One order with everything that its page tells. Raises Order.DoesNotExist."""
     return (
-        _with_links(Order.objects.select_related("retry_of"))
+        with_links(Order.objects.select_related("retry_of"))
         .prefetch_related("events", "attempts", "fills", "retries")
         .get(pk=order_id)
     )
@@ -206,6 +206,15 @@ def trigger_of(order: Order) -> Trigger | None:
     return Trigger.objects.filter(
         connection_id=order.connection_id, trigger_id=order.broker_trigger_id
     ).first()
+
+
+def names(text: str) -> Q:
+    """Orders whose symbol, as the alert or as the broker calls it, holds `text`."""
+    exchange, _, name = text.rpartition(":")
+    traded = Q(tradingsymbol__icontains=name)
+    if exchange:
+        traded &= Q(exchange__iexact=exchange.strip())
+    return Q(symbol__icontains=text) | traded
 
 
 def can_be_modified(order: Order) -> bool:
@@ -223,98 +232,7 @@ def last_prices_of(orders: Iterable[Order]) -> dict[InstrumentKey, Decimal]:
     return {key: tick.price for key, tick in ticks.items()}
 
 
-def search_orders(
-    *,
-    statuses: Iterable[str] = (),
-    strategy_id: int | None = None,
-    symbol: str = "",
-    side: str = "",
-    mode: str = "",
-    kind: str = "",
-    external: bool | None = None,
-    first_day: date | None = None,
-    last_day: date | None = None,
-    text: str = "",
-) -> QuerySet[Order]:
-    """Orders that meet every condition given, newest first. Days are IST, both included.
-
-    `symbol`: a part of the alert's symbol or of the contract traded. `kind`: of the account.
-    `external`: placed outside SigmaTrader, or not.
-    """
-    exact = {"side": side, "mode": mode, "connection__kind": kind}
-    rows = Order.objects.filter(**{name: value for name, value in exact.items() if value})
-    if strategy_id is not None:
-        rows = _of_strategy(rows, strategy_id)
-    if wanted := list(statuses):
-        rows = rows.filter(status__in=wanted)
-    if external is not None:
-        outside = Q(origin=Origin.EXTERNAL)
-        rows = rows.filter(outside if external else ~outside)
-    if symbol:
-        rows = rows.filter(_names(symbol))
-    rows = between_days(rows, "created_at", first_day, last_day)
-    if text:
-        rows = rows.filter(_mentions(text))
-    return _with_links(rows)
-
-
-def _of_strategy(rows: QuerySet[Order], strategy_id: int) -> QuerySet[Order]:
-    """The strategy's orders, quickly newest first, be they few or a million."""
-    own = Q(strategy_id=strategy_id)
-    if Order.objects.filter(own)[:_FEW].count() < _FEW:
-        return rows.filter(own)
-    # The sum hides the strategy's index: SQLite would read all of its orders to sort them, where
-    # the index by time shows the newest at once.
-    return rows.alias(of=F("strategy_id") + 0).filter(of=strategy_id)
-
-
-def _names(text: str) -> Q:
-    """Orders whose symbol, as the alert or as the broker calls it, holds `text`."""
-    exchange, _, name = text.rpartition(":")
-    traded = Q(tradingsymbol__icontains=name)
-    if exchange:
-        traded &= Q(exchange__iexact=exchange.strip())
-    return Q(symbol__icontains=text) | traded
-
-
-def _mentions(text: str) -> Q:
-    found = (
-        _names(text)
-        | Q(client_order_id__iexact=text)
-        | Q(broker_order_id=text)
-        | Q(broker_trigger_id=text)
-        | Q(error_message__icontains=text)
-        | Q(strategy__name__icontains=text)
-    )
-    digits = text.lstrip("#")
-    if digits.isdecimal() and len(digits) < 18:
-        found |= Q(pk=int(digits))
-    return found
-
-
 # -- alerts --------------------------------------------------------------------------------------
-
-
-def search_alerts(
-    *,
-    outcome: str = "",
-    strategy_id: int | None = None,
-    first_day: date | None = None,
-    last_day: date | None = None,
-    text: str = "",
-) -> QuerySet[Alert]:
-    """Alerts with their orders that meet every condition given. Days are IST, both included."""
-    rows = Alert.objects.select_related("strategy").prefetch_related("orders")
-    rows = between_days(rows, "received_at", first_day, last_day)
-    if strategy_id is not None:
-        rows = rows.filter(strategy_id=strategy_id)
-    if outcome:
-        rows = rows.filter(outcome=outcome)
-    if text:
-        rows = rows.filter(
-            Q(symbol__icontains=text) | Q(strategy_name__icontains=text) | Q(code__icontains=text)
-        )
-    return rows
 
 
 def refused_requests(since: datetime) -> list[tuple[str, int, int]]:

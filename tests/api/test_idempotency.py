@@ -60,7 +60,7 @@ def test_the_same_key_with_another_body_is_422(api):
 
 
 def test_a_key_is_of_one_user_and_one_address(api, client):
-    ravi = api_of(client, get_user_model().objects.create_user("ravi"))
+    ravi = api_of(client, get_user_model().objects.create_superuser("ravi", password="x"))
     assert api.post("strategies/", ONE, key="k1").status_code == 201
     assert ravi.post("strategies/", {"name": "two"}, key="k1").status_code == 201
     assert api.post("risk-settings/", {"scope": "GLOBAL"}, key="k1").status_code == 201

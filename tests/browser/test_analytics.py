@@ -19,12 +19,12 @@ from tests.support.server import Server
 pytestmark = pytest.mark.browser
 
 
-def trade(server: Server, action: str, price: float, strategy: str) -> None:
+def trade(server: Server, action: str, quantity: int, price: int) -> None:
     answer = server.send_alert(
         {
-            "strategy_name": strategy,
+            "strategy_name": "Supertrend",
             "symbol": "NSE:INFY",
-            "trade_details": {"order_action": action, "quantity": 10, "price": price},
+            "trade_details": {"order_action": action, "quantity": quantity, "price": price},
         }
     )
     order_id = int(answer.json()["order_id"])
@@ -36,9 +36,9 @@ def trade(server: Server, action: str, price: float, strategy: str) -> None:
 def traded(server: Server) -> Server:
     """Two round trips on paper, one of them lost, added up by the worker."""
     server.api("/api/strategies/", data={"name": "Supertrend"})
-    for entry, exit_ in ((1500, 1530), (1500, 1490)):
-        trade(server, "BUY", entry, "Supertrend")
-        trade(server, "SELL", exit_, "Supertrend")
+    for quantity, entry, exit_ in ((10, 1500, 1530), (12, 1505, 1490)):
+        trade(server, "BUY", quantity, entry)
+        trade(server, "SELL", quantity, exit_)
 
     def added_up() -> bool:
         summary = server.api("/api/analytics/summary/").json()
@@ -81,7 +81,7 @@ def test_days_are_chosen_and_totals_made_anew(traded: Server, open_page: PageFac
     page.get_by_role("link", name="This month").click()
     expect(page).to_have_url(re.compile("period=month"))
     expect(page.get_by_role("link", name="This month")).to_have_attribute("aria-current", "true")
-    page.get_by_label("Symbol").fill("TCS")
+    page.get_by_label("Symbol", exact=True).fill("TCS")
     page.get_by_role("button", name="Filter").click()
     expect(page.locator("main")).to_contain_text("No closed trade meets these filters.")
     page.get_by_role("link", name="Clear", exact=True).click()

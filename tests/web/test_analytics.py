@@ -88,6 +88,18 @@ def test_play_money_and_real_money_are_never_added_up(desk):
     assert look(desk, money="nonsense").context["summary"].gross == Decimal(1000)
 
 
+def test_another_kind_of_account_is_looked_at_over_the_same_days(desk):
+    round_trip(desk.paper)
+    BrokerConnectionFactory()
+    relative = look(desk, period="week", symbol="INFY").context["form"].kind_choices()
+    assert [(one.label, one.query, one.current) for one in relative] == [
+        ("LIVE", "money=live&symbol=INFY&period=week", False),
+        ("PAPER", "money=paper&symbol=INFY&period=week", True),
+    ]
+    dated = look(desk, from_day="2026-11-02").context["form"].kind_choices()
+    assert dated[0].query == "money=live&from_day=2026-11-02"
+
+
 def test_a_kind_of_account_that_nobody_has_is_not_offered(desk):
     round_trip(desk.paper)
     assert "Kind of account" not in look(desk).text
@@ -161,7 +173,7 @@ def test_trades_that_are_not_added_up_yet_are_announced(desk):
     traded(desk.paper, "SELL", 100, "1010", at=FRIDAY + timedelta(minutes=30))
     page = look(desk)
     assert "The newest trades may be missing in the figures" in page.text
-    assert 'data-label="Net" class="num strong even">–<' in page.text
+    assert 'data-label="Net" class="num strong card-net even">–<' in page.text
     day_totals.work_all()
     assert "may be missing" not in look(desk).text
 
@@ -169,7 +181,7 @@ def test_trades_that_are_not_added_up_yet_are_announced(desk):
 def test_each_trade_shows_its_charges_and_its_net(desk):
     round_trip(desk.paper)
     page = look(desk)
-    for text in ("+₹1,000.00", "₹82.97", 'class="num strong gain">+₹917.03'):
+    for text in ("+₹1,000.00", "₹82.97", 'class="num strong card-net gain">+₹917.03'):
         assert text in page.text[page.text.index('id="trades"') :]
 
 

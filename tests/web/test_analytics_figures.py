@@ -121,8 +121,8 @@ def test_of_many_symbols_the_best_and_the_worst_are_shown_and_the_rest_is_one_ro
     for text in ("NSE:S0<", "NSE:S4<", ">50 others<", "NSE:S55<", "NSE:S59<"):
         assert text in symbols.picture
     assert "NSE:S5<" not in symbols.picture
-    assert len(symbols.table.rows) == 30
-    assert symbols.table.note == "30 between these are left out. The CSV has every trade."
+    assert len(symbols.table.rows) == 20
+    assert symbols.table.note == "40 between these are left out. The CSV has every trade."
 
 
 def test_no_more_symbols_than_fit_are_shown_one_by_one() -> None:

@@ -282,11 +282,12 @@ def test_a_test_on_a_manual_live_strategy_waits_for_a_person(live):
     assert (order.status, order.simulated) == (Status.WAITING, False)
 
 
-def test_a_close_is_never_tested_on_a_live_account(live):
-    """It would cancel the strategy's entries on its way in."""
+@pytest.mark.parametrize("sizing", ["NUMBER", "LEFT_OUT"])
+def test_a_close_is_never_tested_on_a_live_account(live, sizing):
+    """It would cancel the strategy's entries on its way in, even where nothing is open."""
     live.client.post(reverse("message_send"), CHOICES, headers=HX)
     entry = Order.objects.get()
-    page = text_of(post(live, "message_send", action="EXIT_LONG"))
+    page = text_of(post(live, "message_send", action="EXIT_LONG", sizing=sizing))
     assert "was not sent" in page
     entry.refresh_from_db()
     assert entry.status == Status.WAITING

@@ -98,7 +98,8 @@ def test_a_search_finds_sections_by_every_word_headings_first(admin_client):
 
 def test_a_page_of_the_desk_leads_to_its_own_help(admin_client):
     assert 'href="/help/risk-controls/"' in admin_client.get("/risk/").content.decode()
-    assert 'href="/help/"' in admin_client.get("/").content.decode()
+    assert 'href="/help/pages/"' in admin_client.get("/").content.decode()
+    assert 'href="/help/"' in admin_client.get("/nowhere/").content.decode()
 
 
 def test_the_help_is_behind_the_login(client):

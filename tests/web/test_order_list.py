@@ -18,6 +18,7 @@ from tests.web.conftest import HX, order_in
 from trading import selectors
 from trading.domain.order import Status
 from trading.models import Order
+from trading.web.search import search_orders
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -170,7 +171,7 @@ def test_nobody_takes_the_file_without_logging_in(client):
 
 def plan_of(**filters) -> str:
     """How SQLite would find the first page; empty on another database."""
-    rows = selectors.search_orders(**filters).order_by("-created_at", "-pk")[:51]
+    rows = search_orders(**filters).order_by("-created_at", "-pk")[:51]
     if not is_sqlite():
         return ""
     sql, parameters = rows.query.sql_with_params()
@@ -202,7 +203,7 @@ def test_the_orders_of_a_busy_strategy_are_found_without_sorting_them(desk):
     History(desk.paper, [strategy], clock.now()).grow_to(2500)
     plan = plan_of(strategy_id=strategy.pk)
     assert "TEMP B-TREE" not in plan, plan
-    assert len(selectors.search_orders(strategy_id=strategy.pk)[:51]) == 51
+    assert len(search_orders(strategy_id=strategy.pk)[:51]) == 51
 
 
 def test_a_strategy_with_few_orders_and_one_with_many_show_their_own_alone(desk):

@@ -149,7 +149,8 @@ def test_an_exit_on_its_way_is_shown_under_its_position(desk):
     ours(desk.paper)
     order = make_order(Status.QUEUED, side="SELL", qty=15, reduce_only=True)
     page = text_of(desk.client.get(reverse("positions")))
-    assert f'<a href="{reverse("order", args=[order.pk])}">Order {order.pk}</a>' in page
+    link = f'<a href="{reverse("order", args=[order.pk])}" id="closing-{order.pk}">'
+    assert f"{link}Order {order.pk}</a>" in page
     assert "exits 15" in page
 
 

@@ -4,31 +4,21 @@ from trading.analytics.filters import Filter
 from trading.analytics.rebuild import Rebuild, current, pending_days, request_rebuild
 from trading.analytics.report import Report, report, summary
 from trading.analytics.trades import (
-    Latency,
-    TradeSummary,
-    dispatch_latency,
-    kinds_of,
     running_total,
     search_trades,
-    summary_of,
     trades_page,
 )
 
 __all__ = [
     "Filter",
-    "Latency",
     "Rebuild",
     "Report",
-    "TradeSummary",
     "current",
-    "dispatch_latency",
-    "kinds_of",
     "pending_days",
     "report",
     "request_rebuild",
     "running_total",
     "search_trades",
     "summary",
-    "summary_of",
     "trades_page",
 ]

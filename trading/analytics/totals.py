@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.db.models import Max, Min, QuerySet, Sum
 
+from brokers.models import BrokerConnection
 from sigmatrader import clock
 from trading.analytics.filters import Filter, between, named
 from trading.domain.performance import ZERO, Group, Total, group_of
@@ -129,10 +130,13 @@ def trades_for(asked: Filter) -> QuerySet[ClosedTrade]:
     rows = ClosedTrade.objects.order_by()
     if asked.strategy_id is not None:
         rows = rows.filter(strategy_id=asked.strategy_id)
-    if asked.kind:
-        rows = rows.filter(connection__kind=asked.kind)
     if asked.symbol:
         rows = rows.filter(**named(asked.symbol))
+        rows = rows.filter(connection__kind=asked.kind) if asked.kind else rows
+    elif asked.kind:
+        # By number, so that the index finds an account's few trades among the many of others.
+        accounts = BrokerConnection.objects.filter(kind=asked.kind).order_by()
+        rows = rows.filter(connection__in=list(accounts.values_list("pk", flat=True)))
     return between(rows, "closed_at", asked)
 
 

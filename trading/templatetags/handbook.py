@@ -13,15 +13,16 @@ register = template.Library()
 
 # The page of the app → the page of the handbook, and what of it.
 _HERE = {
+    "dashboard": "pages",
     "queue": "queue",
     "together": "queue",
-    "orders": "order-lifecycle",
+    "orders": "pages",
     "order": "order-lifecycle",
     "alert": "webhook",
     "alerts": "webhook",
     "alert_test": "tradingview",
     "message_builder": "tradingview",
-    "positions": "order-lifecycle",
+    "positions": "pages",
     "analytics": "analytics",
     "risk": "risk-controls",
     "what_if": "what-if",

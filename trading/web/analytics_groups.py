@@ -11,7 +11,7 @@ from trading.web.svg_charts import Bar, Words, columns, rows
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WORKDAYS = 5
-_MOST_ROWS, _MOST_LINES = 10, 30
+_MOST_ROWS, _MOST_LINES = 10, 20
 _NOTHING = Decimal(0)
 
 

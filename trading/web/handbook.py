@@ -32,6 +32,7 @@ CONTENTS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "At the desk",
         (
+            Entry("pages", "The pages", "what the header, the lists and the figures say"),
             Entry("tradingview", "TradingView", "from nothing to the first alert"),
             Entry("webhook", "Webhook", "the message, every answer, every code and its fix"),
             Entry("zerodha", "Zerodha", "the app at Kite, static IP, the daily login"),

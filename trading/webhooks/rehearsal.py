@@ -9,9 +9,10 @@ from datetime import datetime
 from risk.engine.evaluate import Decision
 from sigmatrader.db import write_transaction
 from trading.domain.order import Status
-from trading.domain.signal import Signal
+from trading.domain.signal import Intent, Signal
 from trading.models import Alert, Order, Strategy
 from trading.services import intake, queue, webhook_secrets
+from trading.services.connections import connection_for
 from trading.services.plan import Envelope
 from trading.webhooks import payload
 from trading.webhooks.payload import Document, Ignored, Probe, Rejection
@@ -112,17 +113,19 @@ def send(text: str, now: datetime, address: str) -> Rehearsal:
     )
     try:
         with write_transaction():
+            account, _problem = connection_for(strategy)
             told = _told(intake.accept(meaning, strategy, envelope), ())
-            if told.order is not None and _moves_money(told.order):
+            if account is not None and not account.simulated and _acts(meaning, told.order):
                 raise _TakenBack(Rehearsal("rejected", "not_a_test", {"strategy": [_NOT_A_TEST]}))
             return told
     except _TakenBack as taken_back:
         return taken_back.rehearsal
 
 
-def _moves_money(order: Order) -> bool:
-    """Whether a live order goes by itself, or has stopped live entries on its way in."""
-    return not order.simulated and (order.status != Status.WAITING or order.reduce_only)
+def _acts(meaning: Signal, order: Order | None) -> bool:
+    """Whether it does something by itself: an exit stops entries, even if no order comes of it."""
+    goes = order is not None and order.status != Status.WAITING
+    return goes or meaning.intent is Intent.EXIT
 
 
 def _told(result: intake.Intake, notes: tuple[str, ...]) -> Rehearsal:

@@ -12,6 +12,7 @@ from trading.models import Alert
 from trading.web.chips import Chip, chip_of
 from trading.web.forms import AlertFilter
 from trading.web.listing import listing_of
+from trading.web.search import search_alerts
 from trading.web.views.shared import is_htmx
 
 _MAX_ID: Final = 2**63 - 1
@@ -25,7 +26,7 @@ def page(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     form = AlertFilter(request.GET)
     form.is_valid()
-    rows = selectors.search_alerts(
+    rows = search_alerts(
         outcome=form.value("outcome") or "",
         strategy_id=form.strategy_id,
         first_day=form.value("from_day"),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -25,9 +24,8 @@ def page(request: HttpRequest) -> HttpResponse:
     """The figures of one kind of account: play money and real money are never added up."""
     form = _form(request)
     report = analytics.report(form.asked)
-    trades = selectors.page_of(
-        _trades(form.asked),
-        "closed_at",
+    trades = analytics.trades_page(
+        form.asked,
         older_than=number_in(request, "older"),
         newer_than=number_in(request, "newer"),
         size=_PAGE_SIZE,
@@ -52,9 +50,8 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def trades_csv(request: HttpRequest) -> HttpResponseBase:
     """Every trade that meets the page's filters, newest first."""
-    return csv_response(
-        "trades", _COLUMNS, selectors.walk(_trades(_form(request).asked), "closed_at")
-    )
+    rows = analytics.search_trades(_form(request).asked)
+    return csv_response("trades", _COLUMNS, selectors.walk(rows, "closed_at"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,16 +80,6 @@ def _form(request: HttpRequest) -> AnalyticsFilter:
         kinds=selectors.kinds_in_use(),
         traded=selectors.kinds_with_trades(),
         today=clock.now().astimezone(clock.IST).date(),
-    )
-
-
-def _trades(asked: analytics.Filter) -> QuerySet[ClosedTrade]:
-    return analytics.search_trades(
-        strategy_id=asked.strategy_id,
-        kind=asked.kind,
-        symbol=asked.symbol,
-        first_day=asked.first_day,
-        last_day=asked.last_day,
     )
 
 

@@ -17,6 +17,7 @@ from trading.web.chips import Chip, chip_of
 from trading.web.csv_export import Column, csv_response, moment
 from trading.web.forms import OPEN, REFUSED, OrderFilter
 from trading.web.listing import listing_of
+from trading.web.search import search_orders
 from trading.web.views.shared import is_htmx
 
 _STATUSES: Final = {
@@ -58,7 +59,7 @@ def download(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 def _found(form: OrderFilter) -> QuerySet[Order]:
     status = form.value("status")
-    return selectors.search_orders(
+    return search_orders(
         statuses=_STATUSES.get(status, [status] if status else []),
         strategy_id=form.strategy_id,
         symbol=(form.value("symbol") or "").strip(),

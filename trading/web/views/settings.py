@@ -26,6 +26,7 @@ def _page(
     request: HttpRequest, *, secret: str | None = None, rotate_form: RotateForm | None = None
 ) -> HttpResponse:
     form, strategy = _chosen(request)
+    addresses = accounts.addresses(request)
     own_secret = WebhookSecret.objects.filter(strategy=OuterRef("pk"))
     context: dict[str, Any] = {
         "form": form,
@@ -35,8 +36,7 @@ def _page(
         "rotate_form": rotate_form or RotateForm(),
         "secrets": WebhookSecret.objects.select_related("strategy"),
         "cards": accounts.cards(),
-        "addresses": accounts.addresses(request),
-        "reachable": accounts.addresses(request).reachable,
+        "addresses": addresses,
         "strategies": Strategy.objects.select_related("connection").annotate(
             has_own_secret=Exists(own_secret)
         ),
