@@ -172,6 +172,8 @@ def test_every_query_of_a_claim_goes_through_an_index(kind):
             assert f"SCAN {table}" not in plan, f"{sql}\n{plan}"
         # That index has every fill that the account ever had.
         assert "fills_connection_id" not in plan, f"{sql}\n{plan}"
+        # So has this one every trade, but those that were opened lately.
+        assert "analytics_trades_opened (connection_id=? AND opened_at<?)" not in plan, sql
 
 
 def test_flat_positions_of_the_past_are_not_read():

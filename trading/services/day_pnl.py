@@ -282,7 +282,8 @@ def _opening(
     if kept is not None:
         return kept.opening
     carried = [lot for lot in lots if lot.at < start]
-    closed = _closed_today(connection, start, strategy_id).filter(opened_at__lt=start)
+    # Not `opened_at__lt`: SQLite would then go by the index of openings, through the whole past.
+    closed = _closed_today(connection, start, strategy_id).exclude(opened_at__gte=start)
     carried += [
         _lot((*row[:3], row[3], *row[4:], None))
         for row in closed.values_list(

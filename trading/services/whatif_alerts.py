@@ -207,9 +207,12 @@ def _opening(start: datetime, accounts: Iterable[int | None]) -> list[OpeningLot
     still = Fill.objects.filter(connection_id__in=accounts, at__lt=start, open_qty__gt=0).order_by(
         "id"
     )
-    closed = ClosedTrade.objects.filter(
-        connection_id__in=accounts, opened_at__lt=start, closed_at__gte=start
-    ).order_by("opened_at", "id")
+    # Not `opened_at__lt`: SQLite would then go by the index of openings, through the whole past.
+    closed = (
+        ClosedTrade.objects.filter(connection_id__in=accounts, closed_at__gte=start)
+        .exclude(opened_at__gte=start)
+        .order_by("opened_at", "id")
+    )
     rows = [
         *closed.values_list(*_lot_fields("qty", "entry_price", "entry_order")),
         *still.values_list(*_lot_fields("open_qty", "price", "order")),
