@@ -7,7 +7,7 @@ export PYTHON
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo faults bench lock docs format venv venv-dev
+.PHONY: help run test check demo faults bench lock docs pictures format venv venv-dev
 
 help:
 	@echo "make run     start SigmaTrader (sets up on the first run; Ctrl-C stops it)"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench   what risk, a claim and a report cost as history grows (OPTIONS=--database=postgres)"
 	@echo "make lock    compile requirements.txt and requirements-dev.txt from pyproject.toml"
 	@echo "make docs    rewrite the generated parts of docs/"
+	@echo "make pictures  take the pictures of README and docs from the demo anew"
 	@echo "make format  format the code"
 
 venv:
@@ -46,6 +47,9 @@ bench: venv-dev
 
 lock: venv-dev
 	@sh scripts/lock.sh
+
+pictures: venv-dev
+	@exec $(PY) -m scripts.pictures
 
 docs: venv-dev
 	@exec $(PY) -m scripts.docs

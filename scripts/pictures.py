@@ -1,119 +1,74 @@
-"""`python -m scripts.pictures`: the pictures of README and docs, taken from a running system.
+"""`make pictures`: the pictures of README and docs, taken from the demo at the end of its day.
 
-A throwaway installation is filled through its webhook and REST API, as a user would do it.
+The demo runs in a folder of its own and is over afterwards. What moves by itself there makes the
+figures differ a little each time.
 """
 
+import tempfile
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import programs
 from tests.support.browser import FLAGS, SIZES, log_in
-from tests.support.server import Server, installation
+from tests.support.demo import Demo, demo
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "img"
+PACE = "4"
+DAY_SECONDS = 400
 
 Scheme = Literal["light", "dark"]
-PICTURES: tuple[tuple[str, Scheme, str], ...] = (
-    ("/queue/", "light", "queue"),
-    ("/", "dark", "dashboard"),
-    ("/orders/1/", "dark", "order"),
-)
-Alert = tuple[str, str, str, int, str, dict[str, object]]
-EXECUTED: tuple[Alert, ...] = (
-    ("Supertrend", "NSE:RELIANCE", "BUY", 20, "1467.50", {}),
-    ("Supertrend", "NSE:HDFCBANK", "BUY", 30, "1012.40", {}),
-    ("Supertrend", "NSE:RELIANCE", "SELL", 10, "1479.20", {}),
-    ("Supertrend", "NSE:HDFCBANK", "BUY", 10, "1015.65", {}),
-)
-RESTING: Alert = ("Opening range", "NSE:WIPRO", "BUY", 100, "262.00", {"order_type": "LIMIT"})
-RESTING_PRICE = "258.50"
-WAITING: tuple[Alert, ...] = (
-    ("Opening range", "NSE:INFY", "BUY", 15, "1508.50", {"order_type": "LIMIT", "product": "CNC"}),
-    ("Opening range", "NSE:TCS", "BUY", 150, "3880.00", {"product": "CNC"}),
-    ("Mean reversion", "NSE:SBIN", "SELL", 40, "812.40", {}),
-    ("Mean reversion", "NSE:ITC", "BUY", 0, "455.10", {}),
+Picture = tuple[str, Scheme, str, str]
+PICTURES: tuple[Picture, ...] = (
+    ("/queue/", "light", "wide", "queue"),
+    ("/", "dark", "wide", "dashboard"),
+    ("/orders/1/", "dark", "wide", "order"),
+    ("/positions/", "light", "wide", "positions"),
+    ("/analytics/", "light", "wide", "analytics"),
+    ("/risk/", "dark", "wide", "risk"),
+    ("/settings/message/", "light", "wide", "message"),
+    ("/queue/", "dark", "phone", "queue-phone"),
 )
 
 
-def _alert(
-    strategy: str, symbol: str, action: str, quantity: int, price: str, details: dict[str, object]
-) -> dict[str, object]:
-    return {
-        "strategy_name": strategy,
-        "symbol": symbol,
-        "interval": "15",
-        "trade_details": {
-            "order_action": action,
-            **({"quantity": quantity} if quantity else {}),
-            "price": price,
-            **details,
-        },
-    }
-
-
-def fill(server: Server) -> None:
-    """Strategies, limits, orders of every kind, and some that wait."""
-    for name in ("Supertrend", "Opening range", "Mean reversion"):
-        server.api("/api/strategies/", data={"name": name})
-    server.api(
-        "/api/risk-settings/",
-        data={
-            "scope": "GLOBAL",
-            "max_quantity_per_order": "100",
-            "max_order_value": "500000",
-            "allow_short_selling": False,
-            "clamp_mode": "CLAMP",
-        },
+def take(picture: Picture, browser: Browser, running: Demo, folder: Path) -> Path:
+    """One page, as high as the window. Returns the file."""
+    path, scheme, size, name = picture
+    width, height = SIZES[size]
+    context = browser.new_context(
+        base_url=running.server.base_url,
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        locale="en-IN",
+        timezone_id="Asia/Kolkata",
+        reduced_motion="reduce",
     )
-    for alert in EXECUTED:
-        _execute(server, _send(server, alert), "EXECUTED")
-    resting = _send(server, RESTING)
-    server.api(f"/api/orders/{resting}/", method="PATCH", data={"price": RESTING_PRICE})
-    _execute(server, resting, "SENT")
-    for alert in WAITING:
-        _send(server, alert)
-
-
-def _send(server: Server, alert: Alert) -> int:
-    return int(server.send_alert(_alert(*alert)).json()["order_id"])
-
-
-def _execute(server: Server, order_id: int, outcome: str) -> None:
-    server.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
-    server.wait_for_order(order_id, outcome)
-
-
-def _take(page: Page, path: str, name: str) -> None:
+    page = context.new_page()
+    log_in(page, running.server)
     page.goto(path)
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=FOLDER / f"{name}.png")
+    file = folder / f"{name}.png"
+    page.screenshot(path=file)
+    context.close()
+    return file
 
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with installation() as server, sync_playwright() as playwright:
-        server.start_web()
-        fill(server)
-        chromium = playwright.chromium.launch(
+    with (
+        tempfile.TemporaryDirectory(prefix="sigmatrader-") as folder,
+        demo(Path(folder) / "demo", "--headless-login", "--pace", PACE) as running,
+        sync_playwright() as playwright,
+    ):
+        running.wait_until_told("That was the day", DAY_SECONDS)
+        browser = playwright.chromium.launch(
             executable_path=programs.find_chromium(), args=list(FLAGS)
         )
-        for path, scheme, name in PICTURES:
-            width, height = SIZES["wide"]
-            context = chromium.new_context(
-                base_url=server.base_url,
-                viewport={"width": width, "height": height},
-                color_scheme=scheme,
-                locale="en-IN",
-                timezone_id="Asia/Kolkata",
-            )
-            page = context.new_page()
-            log_in(page, server)
-            _take(page, path, name)
-            context.close()
-        chromium.close()
-    print(f"Pictures are in {FOLDER}.")
+        for picture in PICTURES:
+            take(picture, browser, running, FOLDER)
+        browser.close()
+    print(f"{len(PICTURES)} pictures are in {FOLDER}.")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-from scripts.pictures import fill
 from tests.support.browser import PageFactory, accessibility_violations, scrolls_sideways
+from tests.support.sample import fill
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -23,6 +23,8 @@ PAGES = (
     "/risk/",
     "/risk/what-if/",
     "/settings/",
+    "/settings/message/",
+    "/settings/notifications/",
     "/settings/second-factor/",
     "/help/",
     "/help/risk-controls/",
