@@ -88,9 +88,10 @@ class Book:
 
 
 def _books(today: datetime) -> list[Book]:
-    """Live first; the simulator where there is one, and paper. Kinds are never added up."""
+    """Live first; the simulator where there is one, and paper, which beside another only shows
+    when something is on it. Kinds are never added up."""
     kinds = set(BrokerConnection.objects.values_list("kind", flat=True)) | {ConnectionKind.PAPER}
-    return [
+    books = [
         Book(
             selectors.profit_and_loss(today, kind=kind),
             analytics.running_total(
@@ -100,3 +101,9 @@ def _books(today: datetime) -> list[Book]:
         for kind in (ConnectionKind.LIVE, ConnectionKind.SIMULATOR, ConnectionKind.PAPER)
         if kind in kinds
     ]
+    return [book for book in books if len(books) == 1 or not _is_idle_paper(book.figures)]
+
+
+def _is_idle_paper(figures: ProfitAndLoss) -> bool:
+    moved = figures.total or figures.open_positions or figures.closed_trades
+    return figures.kind == ConnectionKind.PAPER and not moved
