@@ -9,10 +9,12 @@ import logging
 import secrets
 from base64 import b32encode
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -30,6 +32,8 @@ RECOVERY_CODES: Final = 10
 LONGEST_CODE: Final = 40
 MISSING: Final = "Enter the code that your authenticator app shows, or a recovery code."
 WRONG: Final = "This code is not right, or was used before. Enter the one that is shown now."
+FRESH: Final = timedelta(minutes=10)
+_ENTERED_AT: Final = "second_factor_entered_at"
 _NOT_BEGUN: Final = "Nothing is being set up: begin again."
 _KEY_BYTES = 20
 _RECOVERY_BYTES = 10
@@ -66,6 +70,18 @@ def in_use() -> bool:
 def lacks_one(user: User) -> bool:
     """Whether others here are asked for codes, and `user` is not."""
     return in_use() and not has_second_factor(user)
+
+
+def note_entered(session: SessionBase) -> None:
+    """Whoever sits at this session has just entered a code."""
+    session[_ENTERED_AT] = clock.now().timestamp()
+
+
+def must_be_entered(session: SessionBase) -> bool:
+    """Whether what gives rights away wants a code first: once codes are in use here, and none was
+    entered in this session of late. A session left open must not make a user with more rights."""
+    age = clock.now().timestamp() - session.get(_ENTERED_AT, 0)
+    return in_use() and not 0 <= age <= FRESH.total_seconds()
 
 
 def confirmed_device(user: User) -> TotpDevice | None:

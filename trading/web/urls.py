@@ -76,6 +76,7 @@ urlpatterns = [
     path("settings/notifications/<int:channel_id>/again/", notices.again, name="notice_again"),
     path("decide/<str:token>/<str:choice>/", decide.page, name="decide"),
     path("settings/second-factor/", second_factor.page, name="second_factor"),
+    path("settings/second-factor/again/", second_factor.again, name="second_factor_again"),
     path("settings/second-factor/begin/", second_factor.begin, name="second_factor_begin"),
     path("settings/second-factor/confirm/", second_factor.confirm, name="second_factor_confirm"),
     path("settings/second-factor/codes/", second_factor.renew, name="second_factor_renew"),

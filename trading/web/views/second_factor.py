@@ -8,12 +8,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from qrcode.image.svg import SvgPathImage
 
 from sigmatrader import second_factor
 from sigmatrader.user_sessions import end_others
 from trading.web.login_forms import CodeForm, GuardedCodeForm
+from trading.web.views.shared import back
 
 _NAME = "second_factor"
 _QUIET_ZONE = 4  # modules around the code, as its standard wants
@@ -102,6 +103,24 @@ def confirm(request: HttpRequest) -> HttpResponse:
     also = " Your other sessions are ended: log in again there." if ended else ""
     messages.success(request, f"Your second factor is set up.{also}")
     return _page(request, codes=second_factor.new_recovery_codes(request.user))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def again(request: HttpRequest) -> HttpResponse:
+    """A code, before users and rights are changed; then back to where that was asked."""
+    lacks = second_factor.lacks_one(request.user)
+    form = CodeForm(
+        request.POST if request.method == "POST" and not lacks else None,
+        check=lambda code: second_factor.verify(request.user, code),
+    )
+    if form.is_valid():
+        second_factor.note_entered(request.session)
+        return back(request, "dashboard")
+    wanted = request.POST.get("next", request.GET.get("next", ""))
+    context = {"form": form, "lacks": lacks, "next": wanted}
+    status = 422 if form.errors else 200
+    return render(request, "trading/second_factor_again.html", context, status=status)
 
 
 @require_POST
