@@ -18,7 +18,11 @@ from trading import analytics
 from trading.models import AnalyticsRebuild, ClosedTrade
 from trading.services import day_totals
 
-pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.db_backends,
+    pytest.mark.usefixtures("charge_rates"),
+]
 
 FRIDAY = datetime(2026, 11, 27, 10, 0, tzinfo=clock.IST)
 
