@@ -108,7 +108,7 @@ def test_a_refused_connection_is_tried_again_within_the_time_to_live(rig: Rig) -
 
 def test_what_waits_for_another_try_meets_the_risk_rules_again(rig: Rig) -> None:
     rig.book_reads(1)
-    rig.simulator.refuse_connections(0.5)
+    rig.simulator.refuse_connections(3)  # longer than a busy machine takes to claim
     order = rig.order()
     rig.wait(lambda: order.attempts.filter(outcome="NOT_SENT").exists(), "it could not be sent")
     limits = RiskSettings.objects.filter(scope=RiskScope.GLOBAL)
