@@ -79,7 +79,7 @@ def _opened(text: str) -> str:
         value = json.loads(text)
     except ValueError:
         return text
-    # Half a character, as \\ud800 makes one, can't be shown.
+    # Half a character, as \ud800 makes one, can't be shown.
     return UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else text
 
 
