@@ -84,6 +84,14 @@ def test_every_wrong_parameter_is_named(api):
     }
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("name", ["from", "to"])
+def test_a_day_at_the_end_of_all_calendars_is_refused(api, name, day):
+    response = api.get("analytics/summary/", **{name: day})
+    assert response.status_code == 400
+    assert name in response.json()["errors"]
+
+
 def test_a_trade_tells_what_it_cost_once_that_is_worked_out(api, strategy):
     before = api.get("trades/").json()["results"][0]
     assert (before["pnl"], before["charges"], before["net"]) == ("1000", None, None)

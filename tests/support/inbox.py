@@ -48,6 +48,8 @@ def _handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
             if inbox.status == 200:
                 inbox.messages.append(json.loads(body))
             self.send_response(inbox.status)
+            if inbox.status == 307:
+                self.send_header("Location", "/elsewhere")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

@@ -331,6 +331,19 @@ def test_actions_take_a_post_alone(builder, name):
     assert builder.client.get(reverse(name)).status_code == 405
 
 
+def test_a_message_with_a_number_of_thousands_of_digits_is_checked(builder):
+    text = f'{{"symbol": "NSE:INFY", "order_action": "BUY", "quantity": {"9" * 5000}}}'
+    for name in ("message_check", "alert_test"):
+        page = text_of(builder.client.post(reverse(name), {"message": text}))
+        assert "quantity" in page
+
+
+def test_half_a_character_in_a_message_inside_a_text_gives_no_error_page(builder):
+    text = json.dumps('{"stop_p\ud800rice": "{{close\ud800}", "symbol": "NSE:INFY"}')
+    for name in ("message_check", "alert_test"):
+        assert builder.client.post(reverse(name), {"message": text}).status_code == 200
+
+
 @pytest.mark.parametrize("text", ["\x00", "<script>alert(1)</script>", "{{{{{{", "9" * 99])
 def test_nonsense_gives_no_error_page(builder, text):
     for name in ("strategy", "quantity", "price", "symbol", "alert_id", "comment", "kind"):

@@ -17,6 +17,8 @@ Word = TypeVar("Word", bound=StrEnum)
 
 _MAX_ID = 2**63 - 1
 _MAX_TEXT = 140
+# As in the pages' filters; the calendar's own ends have no day beside them.
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 # "+" arrives as a blank when nobody escaped it.
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:?[0-9]{2}$)")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -90,11 +92,16 @@ class Filters:
     def day(self, name: str) -> date | None:
         """A day in IST."""
         text = self._values.get(name, "").strip()
+        if not text:
+            return None
         try:
-            return date.fromisoformat(text) if text else None
+            day = date.fromisoformat(text)
         except ValueError:
+            day = date.min
+        if not _FIRST_DAY <= day <= _LAST_DAY:
             self._wrong(name, "Use a day such as 2026-11-23.")
             return None
+        return day
 
     def word(self, name: str, allowed: Sequence[str]) -> str:
         """One of `allowed`; empty when the parameter is not given."""

@@ -14,7 +14,7 @@ from trading.webhooks.message import Kind
 from trading.webhooks.payload import Rejection
 from trading.webhooks.sense import meaning, texts
 from trading.webhooks.slips import written
-from trading.webhooks.text import shown
+from trading.webhooks.text import UNSTORABLE, shown
 from trading.webhooks.written import Written
 
 # What the Message field of TradingView's dialog holds; alert() in a script takes ten times that.
@@ -79,7 +79,8 @@ def _opened(text: str) -> str:
         value = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, str) else text
+    # Half a character, as \ud800 makes one, can't be shown.
+    return UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else text
 
 
 def _last_word(text: str, now: datetime) -> list[Finding]:

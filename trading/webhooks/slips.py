@@ -287,7 +287,8 @@ def _parse(message: Written) -> None:
     """Mend what the parser stumbles over, one place after the other, and say what stays broken."""
     for _ in range(_MOST_MENDED):
         try:
-            json.loads(apart(message.text, string=str, rest=lambda part: MARKS.sub("0", part)))
+            plain = apart(message.text, string=str, rest=lambda part: MARKS.sub("0", part))
+            json.loads(plain, parse_int=str)  # Python makes no number of thousands of digits
         except json.JSONDecodeError as error:
             if not _mended(message, error):
                 return

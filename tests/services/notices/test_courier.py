@@ -10,7 +10,7 @@ from sigmatrader import clock
 from tests.factories import make_order
 from tests.support import processes
 from tests.support.inbox import SECRET, open_inbox
-from trading.domain.notices import TRIES
+from trading.domain.notices import TRIES, Message
 from trading.domain.order import Status
 from trading.models import Notice, NoticeChannel
 from trading.services import halting, lifecycle, queue
@@ -233,6 +233,14 @@ def test_a_service_that_hangs_is_not_asked_on_and_on_and_keeps_no_other_waiting(
     with open_inbox() as other:
         road.send(other.address, message)
         assert other.titles == ["title"]
+
+
+@pytest.mark.parametrize("asked", ["", "?redirect=yes"])
+def test_a_redirect_is_not_followed_whatever_the_address_says(inbox, asked):
+    inbox.status = 307
+    with pytest.raises(road.NotDelivered):
+        road.send(f"{inbox.address}{asked}", Message("title", "body"))
+    assert inbox.tries == 1
 
 
 def test_a_message_of_another_day_says_which(make_channel, inbox, tell, time):

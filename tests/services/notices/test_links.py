@@ -127,8 +127,46 @@ def test_what_is_switched_off_decides_nothing_any_more(link, order, change):
     for name, value in change.items():
         setattr(channel, name, value)
     channels.save(channel, actor="asha")
-    with pytest.raises(BadLink, match="may not decide any more"):
+    with pytest.raises(BadLink, match="made void"):
         links.open_link(token)
+
+
+@pytest.mark.parametrize("change", [{"links_decide": False}, {"enabled": False}])
+def test_what_was_sent_before_it_was_switched_off_stays_void_when_it_is_on_again(
+    link, order, change
+):
+    token = link()
+    channel = NoticeChannel.objects.get()
+    for values in (change, dict.fromkeys(change, True)):
+        for name, value in values.items():
+            setattr(channel, name, value)
+        channels.save(channel, actor="asha")
+    with pytest.raises(BadLink, match="made void"):
+        links.open_link(token)
+
+
+def test_links_that_went_to_the_old_address_are_void_and_the_new_one_gets_others(
+    link, order, inbox, tell
+):
+    token = link()
+    channel = NoticeChannel.objects.get()
+    channels.save(channel, actor="asha", address=f"{inbox.address}/new")
+    with pytest.raises(BadLink, match="made void"):
+        links.open_link(token)
+    Notice.objects.update(sent_at=None)
+    assert tell() == 1
+    renewed = tokens(inbox)[-1]
+    assert renewed != token
+    assert links.open_link(renewed).order == order
+
+
+def test_the_legs_of_a_trigger_have_no_link(make_channel, inbox, tell):
+    make_channel(links_decide=True)
+    until = clock.now() + timedelta(hours=1)
+    make_order(oco_with=make_order(expires_at=until), expires_at=until)
+    assert tell() == 1
+    assert inbox.titles == ["An order waits"]
+    assert tokens(inbox) == []
 
 
 def test_a_channel_that_is_removed_takes_its_links_along(link, order):

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
-from trading.models import Notice, NoticeChannel
+from trading.models import Notice, NoticeChannel, NoticeLink
 from trading.services.notices import events, facts, outbox, road
 from trading.services.notices.courier import Couriers
 
@@ -49,7 +49,8 @@ class Desk:
 def save(channel: NoticeChannel, *, actor: str, address: str = "") -> NoticeChannel:
     """Store a channel, new or changed; `address` replaces the one it has.
 
-    A channel that is switched on is told of what happens from now on. Raises BadAddress.
+    A channel that is switched on is told of what happens from now on. A new address, and switching
+    off the channel or its links, makes the links void that were sent. Raises BadAddress.
     """
     now = clock.now()
     if address:
@@ -68,6 +69,9 @@ def save(channel: NoticeChannel, *, actor: str, address: str = "") -> NoticeChan
         else:
             channel.updated_at = now
             channel.save(update_fields=[*fields, "updated_at"])
+        if address or not (channel.enabled and channel.links_decide):
+            # What was sent until now must not open again once it is switched on again.
+            NoticeLink.objects.filter(notice__channel=channel, used_at__isnull=True).delete()
         if channel.enabled:
             _due_anew(channel)
         else:

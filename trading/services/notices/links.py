@@ -18,7 +18,7 @@ from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.order import Status
 from trading.models import Notice, NoticeLink, Order
-from trading.services import queue
+from trading.services import legs, queue
 from trading.services.errors import Conflict, NotExecutable
 
 _SALT: Final = "trading.notice-link"
@@ -47,6 +47,8 @@ def lines_for(notice: Notice, now: datetime) -> tuple[str, ...]:
         return ()
     if order.status != Status.WAITING or order.version != notice.order_version:
         return ()
+    if legs.other_leg(order) is not None:
+        return ()  # the link's page and version are of one leg, and both would go
     until = now + timedelta(minutes=channel.link_minutes)
     if order.expires_at is not None:
         until = min(until, order.expires_at)
@@ -79,7 +81,7 @@ def open_link(token: str) -> NoticeLink:
         raise BadLink("This is no link of SigmaTrader's.", forged=True) from None
     link = NoticeLink.objects.select_related("notice__channel").filter(pk=number).first()
     if link is None:
-        raise BadLink("This link is too old.")
+        raise BadLink("This link is too old, or was made void. Log in to decide.")
     _check(link)
     return link
 

@@ -182,12 +182,16 @@ def _plugin_of(address: str) -> tuple[str, Any]:
     with _said() as said:
         try:
             # A service that takes less in a message gets several.
-            arguments = {"overflow": "split", **parsed, "asset": _asset()}
-            return scheme, _class_of(SERVICES[scheme])(**arguments)
+            arguments = {"overflow": "split", **parsed, "asset": _asset(), "redirect": False}
+            plugin = _class_of(SERVICES[scheme])(**arguments)
         except TypeError:
             text = " ".join(said) or "Something is missing, or not as it has to be."
             name = service_name(scheme)
             raise BadAddress(f"{name}: {_without_secrets(text, address)}") from None
+    if scheme == "tgram" and not plugin.targets:
+        # The library would ask the bot who wrote to it, and send to them: anybody may.
+        raise BadAddress("Telegram: say which chat, as in tgram://BOT-TOKEN/CHAT-ID.")
+    return scheme, plugin
 
 
 def _parsed(address: str) -> dict[str, Any]:
