@@ -79,7 +79,7 @@ def day_facts(
 
 
 def day_of(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> date:
-    """The day that `day_facts` speaks of: a broker tells of its own day until that ends at 06:00."""
+    """The day that `day_facts` speaks of: a broker tells of its own until that ends at 06:00."""
     by_broker = strategy_id is None and not connection.simulated
     return book_day(now) if by_broker else trading_day(now)
 
