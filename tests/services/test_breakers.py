@@ -1,13 +1,20 @@
 """What stops AUTO orders by itself, and what lets them go again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection as database
+from django.db import connections
 
 from brokers.accounts import ensure_paper_account
 from brokers.errors import MarketClosed, OutcomeUnknown, Refused
 from risk import policy
+from risk.engine.denials import Code
 from risk.models import Breaker, RiskSettings
 from sigmatrader import clock
+from sigmatrader.db import is_sqlite, write_transaction
 from tests.factories import StrategyFactory, make_order
+from tests.support import processes
 from tests.support.faulty import Road
 from trading.domain.order import Status
 from trading.domain.values import Mode, StateScope, TradingStateName
@@ -233,3 +240,34 @@ def test_resuming_the_strategy_closes_its_breaker(limits: RiskSettings):
     breakers.watch(clock.now())
     halting.set_state("ACTIVE", "STRATEGY", "fixed it", "asha", strategy_id=strategy.pk)
     assert Breaker.objects.get().closed_at is not None
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_resumes_and_a_claim_that_reduces_wait_for_each_other_in_one_order():
+    account = ensure_paper_account()
+    target = {"connection_id": account.pk}
+    policy.set_state(StateScope.ACCOUNT, TradingStateName.ACTIVE, "to begin", "asha", **target)
+    breakers.open_breaker(Code.CIRCUIT_BREAKER, "Unknown outcomes: order #1", **target)
+    with ThreadPoolExecutor(1) as pool:
+        with write_transaction():
+            # As a claim does that finds one breaker over and opens another.
+            breakers.close_breakers(StateScope.ACCOUNT, account.pk, actor="worker", reason="known")
+            resuming = pool.submit(resume_and_leave)
+            if not is_sqlite():  # SQLite has one writer
+                processes.wait_until(somebody_waits_for_a_lock, "the resuming waits")
+            policy.set_state(StateScope.ACCOUNT, TradingStateName.REDUCING, "why", "me", **target)
+        resuming.result(30)
+    assert policy.state_of(StateScope.ACCOUNT, account.pk) is TradingStateName.ACTIVE
+
+
+def resume_and_leave() -> None:
+    try:
+        resume()
+    finally:
+        connections.close_all()

@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 
 from brokers.accounts import ensure_paper_account
-from brokers.models import BrokerConnection, PriceSource
+from brokers.models import AccountState, BrokerConnection, PriceSource
 from brokers.prices import record_price
 from risk import policy
 from risk.models import RiskDay, RiskSettings, SquareOff, TradingStateChange
 from sigmatrader import clock
-from tests.factories import StrategyFactory, make_order
-from tests.support.positions import working
+from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
+from tests.support.positions import theirs, working
 from tests.support.trades import traded
 from trading.domain.order import Status
 from trading.domain.values import Mode, StateScope, TradingStateName
@@ -108,6 +108,22 @@ def test_the_next_day_begins_anew(account, time):
     price("1280")
     look()
     assert state(account) is REDUCING
+
+
+def test_a_brokers_day_goes_on_after_midnight_and_does_not_use_up_the_next(account, time):
+    real = BrokerConnectionFactory()
+    read = AccountState.objects.create(connection=real, positions_read_at=NOON)
+    theirs(real, quantity=0, day_pnl=Decimal(-2000))
+    look()
+    assert state(real) is HALTED
+    halting.set_state("ACTIVE", "ACCOUNT", "I know", "asha", connection_id=real.pk)
+    time.now = datetime(2026, 12, 3, 0, 5, tzinfo=clock.IST)
+    look()
+    assert state(real) is ACTIVE
+    read.positions_read_at = time.now = NOON + timedelta(days=1)
+    read.save()
+    look()
+    assert state(real) is HALTED
 
 
 def test_a_halt_by_a_person_is_never_loosened(account):

@@ -15,10 +15,10 @@ from brokers.registry import broker_for
 from risk import policy
 from risk.models import ProductSchedule, RiskSettings, SquareOff
 from sigmatrader import clock
-from tests.factories import StrategyFactory, make_order
+from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
 from tests.support.desk import Desk
 from tests.support.faulty import Road
-from tests.support.positions import listed
+from tests.support.positions import listed, working
 from tests.support.trades import traded
 from trading.domain.order import Status
 from trading.domain.values import Mode, Origin, StateScope, TradingStateName
@@ -106,6 +106,16 @@ def test_longs_and_shorts_are_closed_and_trading_is_halted_after_that():
         ("SELL", 10, True, "EXECUTED"),
         ("BUY", 7, True, "EXECUTED"),
     }
+
+
+def test_what_guards_delivered_shares_holds_no_halt_up_where_nobody_is_logged_in():
+    away = BrokerConnectionFactory(access_token_encrypted="")
+    guard = working(away, side="SELL", product="CNC", gtt=True, broker_trigger_id="7")
+    row = ask()
+    squaring.step(clock.now())
+    row.refresh_from_db()
+    guard.refresh_from_db()
+    assert (row.outcome, state(), guard.status) == ("Flat.", TradingStateName.HALTED, Status.SENT)
 
 
 def test_reducing_stays_when_no_halt_was_asked_for():

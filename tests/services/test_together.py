@@ -201,6 +201,18 @@ def test_the_broker_has_each_order_once_even_when_two_people_press(road: Road):
         assert order.attempts.count() == 1
 
 
+def test_what_another_press_has_on_the_way_is_waited_for_and_its_doubt_stops_this_one_too():
+    orders = waiting(3)
+    seen = picks(orders)
+    assert results(together.execute_each(seen[:1], actor="asha", order_seconds=0)) == ["STOPPED"]
+    steps = together.execute_each(seen, actor="asha", order_seconds=0.05)
+    assert results(steps) == ["NOT_DONE", "LEFT", "LEFT"]
+    assert statuses(orders) == ["QUEUED", "WAITING", "WAITING"]
+    with worker():
+        steps = together.execute_each(seen, actor="asha")
+    assert results(steps) == ["NOT_DONE", "DONE", "DONE"]
+
+
 # -- cancelling and restoring ------------------------------------------------------------------
 
 

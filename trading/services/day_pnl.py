@@ -78,6 +78,12 @@ def day_facts(
     )
 
 
+def day_of(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> date:
+    """The day that `day_facts` speaks of: a broker tells of its own until that ends at 06:00."""
+    by_broker = strategy_id is None and not connection.simulated
+    return book_day(now) if by_broker else trading_day(now)
+
+
 def opening(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> Decimal | None:
     """The open P&L with which the day of `now` began; None when no price of then is known."""
     return _opening(connection, now, strategy_id, _open_lots(connection, strategy_id))

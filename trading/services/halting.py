@@ -146,13 +146,14 @@ def set_state(
             )
         else:
             _end_square_off(state, scope, actor, connection_id, strategy_id)
-        policy.set_state(
-            scope, begins_with, reason, actor, connection_id=connection_id, strategy_id=strategy_id
-        )
         if state is TradingStateName.ACTIVE:
+            # Breakers before the state, as a claim does.
             change.breakers_closed = breakers.close_breakers(
                 scope, connection_id, strategy_id, actor=actor, reason=reason
             )
+        policy.set_state(
+            scope, begins_with, reason, actor, connection_id=connection_id, strategy_id=strategy_id
+        )
     orders = _orders_of(scope, connection_id, strategy_id)
     if begins_with is TradingStateName.HALTED:
         why = f"Trading was halted by {actor}" + (f": {reason}" if reason else "")

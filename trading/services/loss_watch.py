@@ -16,7 +16,6 @@ from risk import policy
 from risk.engine.limits import Limits
 from risk.models import RiskDay, RiskSettings
 from sigmatrader.db import write_transaction
-from trading.domain.session import trading_day
 from trading.domain.values import RiskScope, StateScope, TradingStateName
 from trading.models import Order, Strategy
 from trading.services import day_pnl, halting, squareoff
@@ -130,7 +129,8 @@ def _mark(one: _Watched, now: datetime, *, halts: bool) -> bool:
     began_with = Decimal(0)
     if one.strategy is not None or one.account.simulated:
         began_with = day_pnl.opening(one.account, now, one.strategy_id) or Decimal(0)
-    day, _ = day_pnl.keep_day(one.account, one.strategy_id, trading_day(now), began_with)
+    on = day_pnl.day_of(one.account, now, one.strategy_id)
+    day, _ = day_pnl.keep_day(one.account, one.strategy_id, on, began_with)
     field = "halted_at" if halts else "reduced_at"
     fresh = RiskDay.objects.filter(Q(**{f"{field}__isnull": True}), pk=day.pk)
     changes = {field: now}

@@ -112,7 +112,7 @@ def _advance_account(one: _Round) -> None:
     row, account = one.row, one.account
     places = squareoff.open_in(row, account)
     unfinished = squareoff.exits_of(row, account).filter(status__in=UNFINISHED)
-    if not places and not _to_cancel(one).exists() and not unfinished.exists():
+    if not places and not _to_cancel(one, places) and not unfinished.exists():
         return
     if problem := _unreachable(one):
         one.problems.append(problem)
@@ -150,22 +150,22 @@ def _unreachable(one: _Round) -> str:
 # -- clearing the way ------------------------------------------------------------------------
 
 
-def _to_cancel(one: _Round) -> QuerySet[Order]:
-    return (
+def _to_cancel(one: _Round, places: dict[Place, int]) -> list[Order]:
+    """What may still fill in the scope, but for what guards holdings beside the open `places`."""
+    unfinished = (
         squareoff.orders_of(one.row, one.account)
         .filter(status__in=UNFINISHED)
         .exclude(origin=Origin.SQUAREOFF, created_at__gte=one.row.started_at)
         .order_by("pk")
     )
+    return [
+        order for order in unfinished if _place_of(order) in places or not _guards_holdings(order)
+    ]
 
 
 def _clear_the_way(one: _Round, places: dict[Place, int]) -> set[Place]:
     """Ask for every cancel; the places where an order may still fill."""
-    orders = [
-        order
-        for order in _to_cancel(one)
-        if _place_of(order) in places or not _guards_holdings(order)
-    ]
+    orders = _to_cancel(one, places)
     set_aside_each(
         [order for order in orders if order.status == Status.QUEUED],
         f"Set aside: {squareoff.label_of(one.row)} is being squared off.",

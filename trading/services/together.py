@@ -115,8 +115,17 @@ def _execute(pick: Pick, actor: str, reason: str, until: float) -> tuple[Step, s
     except _REFUSED as error:
         halted = isinstance(error, ServiceError) and error.code == Code.TRADING_HALTED
         stop = f"Trading was halted before order {number}." if halted else ""
-        return Step(number, Result.NOT_DONE, f"Not executed: {_words(error, number)}"), stop
+        step = Step(number, Result.NOT_DONE, f"Not executed: {_words(error, number)}")
+        return step, stop or _doubt_about(number, until)
     return _outcome(_past_its_broker(number, until))
+
+
+def _doubt_about(order_id: int, until: float) -> str:
+    """Why nothing more may be released beside an order that another press has released."""
+    try:
+        return _outcome(_past_its_broker(order_id, until))[1]
+    except Order.DoesNotExist:
+        return ""
 
 
 def _outcome(order: Order) -> tuple[Step, str]:

@@ -144,6 +144,22 @@ def test_what_is_urgent_does_not_wait_for_a_channel_that_rests(make_channel, inb
     assert inbox.tries == 2
 
 
+def test_much_that_is_urgent_within_a_rest_uses_up_no_others_tries(make_channel, inbox, tell, time):
+    channel = make_channel()
+    inbox.status = 500
+    make_order()
+    for number in range(TRIES + 1):
+        tell()
+        halting.set_state("HALTED", "EVERYTHING", f"storm {number}", "asha")
+        halting.set_state("ACTIVE", "EVERYTHING", f"over {number}", "asha")
+        time.passes(seconds=1)
+    inbox.status = 200
+    time.passes(seconds=30)
+    tell()
+    assert inbox.titles[0].endswith("an order waits")
+    assert not Notice.objects.filter(channel=channel, sent_at=None).exists()
+
+
 def test_after_the_last_try_it_is_given_up_and_can_be_sent_again(make_channel, inbox, tell, time):
     channel = make_channel()
     inbox.status = 500

@@ -115,12 +115,19 @@ def _due(channel: NoticeChannel, now: datetime) -> list[Notice]:
     """What is due, and what is of the same window though it came later."""
     until = now + timedelta(seconds=channel.group_seconds)
     open_now = Notice.objects.filter(channel=channel, sent_at__isnull=True, dead=False)
+    if _rests(channel, now):
+        # The others' tries are for after the rest, however much happens meanwhile.
+        open_now = open_now.filter(urgent=True, attempts=0)
     if not open_now.filter(not_before__lte=now).exists():
         return []
     found = open_now.filter(not_before__lte=until).select_related(
         "channel", "order__connection", "order__strategy"
     )
     return list(found.order_by("at", "pk")[:_AT_ONCE])
+
+
+def _rests(channel: NoticeChannel, now: datetime) -> bool:
+    return channel.retry_at is not None and channel.retry_at > now
 
 
 def message_of(notices: Sequence[Notice], now: datetime) -> Message:
@@ -180,8 +187,13 @@ def _note_success(channel: NoticeChannel, notices: Sequence[Notice]) -> None:
 
 
 def _note_failure(channel: NoticeChannel, notices: Sequence[Notice], problem: str) -> None:
-    """The channel rests for longer after each failure in a row; each notice has so many tries."""
-    failures = channel.failures + 1
+    """The channel rests for longer after each failure in a row, but for one within a rest; each
+    notice has so many tries."""
+    now = clock.now()
+    failures, retry_at = channel.failures, channel.retry_at
+    if not _rests(channel, now):
+        failures += 1
+        retry_at = now + pause_after(failures)
     mine = Notice.objects.filter(pk__in=[one.pk for one in notices])
     mine.update(attempts=F("attempts") + 1, error=problem)
     given_up = mine.filter(attempts__gte=TRIES).update(dead=True)
@@ -192,7 +204,7 @@ def _note_failure(channel: NoticeChannel, notices: Sequence[Notice], problem: st
         problem,
         failures=failures,
         busy_until=None,
-        retry_at=clock.now() + pause_after(failures),
+        retry_at=retry_at,
     )
 
 
