@@ -27,6 +27,7 @@ from trading.services import cancels, halting, reconcile, schedule, squareoff, s
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import InvalidChange
+from trading.services.held import held
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -405,10 +406,22 @@ class TestAtZerodha:
         traded(desk.connection, "BUY", 500, "50", product="NRML", **nfo)
         AccountState.objects.filter(connection=desk.connection).update(positions_read_at=None)
         price("40", symbol, "NFO")
+        # What an alert says of a price is no price of the market, and moves no limit.
+        for said in ("1", "900"):
+            record_price("NFO", symbol, Decimal(said), desk.now, PriceSource.ALERT)
         ask(scope="ACCOUNT", connection_id=desk.connection.pk)
         squaring.step(desk.now)
         order = exits()[0]
         assert (order.order_type, order.side, order.price) == ("LIMIT", "SELL", Decimal(38))
+
+    def test_an_alert_outbids_no_price_that_the_broker_has_shown(self, desk: Desk):
+        self.open_position(desk, qty=10)
+        key = ("NSE", "INFY", "MIS")
+        shown = held(desk.connection, *key).last_price
+        desk.wait(1)
+        record_price("NSE", "INFY", Decimal(1), desk.now, PriceSource.ALERT)
+        assert shown is not None
+        assert held(desk.connection, *key).last_price == shown
 
 
 def test_shares_sold_out_of_holdings_are_not_bought_back() -> None:

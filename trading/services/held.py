@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db.models import QuerySet, Sum
 
 from brokers.models import AccountHolding, AccountPosition, AccountState, BrokerConnection
-from brokers.prices import latest_price
+from brokers.prices import latest_price, market_tick
 from sigmatrader import clock
 from trading.domain.off_hours import book_day
 from trading.domain.order import AT_BROKER, Status
@@ -86,7 +86,7 @@ def held(connection: BrokerConnection, exchange: str, tradingsymbol: str, produc
         if read_at is not None:
             # Shares sold out of the holdings show as a short CNC position, and as used in them.
             quantity = max(quantity, 0)
-    price, price_at = _last_price(exchange, tradingsymbol, row)
+    price, price_at = _last_price(connection, exchange, tradingsymbol, row)
     if price is None and ours is not None:
         price, price_at = ours.last_price, ours.last_updated
     source = row or ours
@@ -129,9 +129,13 @@ def _sellable(connection: BrokerConnection, exchange: str, tradingsymbol: str) -
 
 
 def _last_price(
-    exchange: str, tradingsymbol: str, row: AccountPosition | None
+    connection: BrokerConnection, exchange: str, tradingsymbol: str, row: AccountPosition | None
 ) -> tuple[Decimal | None, datetime | None]:
-    tick = latest_price(exchange, tradingsymbol)
+    """The newest price; where money is at stake none that an alert told, as exits go by it."""
+    if connection.simulated:
+        tick = latest_price(exchange, tradingsymbol)
+    else:
+        tick = market_tick(exchange, tradingsymbol, clock.now())
     if row is not None and row.last_price is not None and (tick is None or tick.at < row.read_at):
         return row.last_price, row.read_at
     return (tick.price, tick.at) if tick is not None else (None, None)

@@ -8,7 +8,8 @@ from django.db.models import F
 
 from brokers.models import BrokerConnection
 from brokers.port import Trade
-from brokers.prices import latest_prices
+from brokers.prices import latest_prices, market_ticks
+from sigmatrader import clock
 from trading.domain.position import (
     Closed,
     FillRow,
@@ -215,9 +216,9 @@ def mark_to_market(connection: BrokerConnection) -> int:
     positions = list(Position.objects.filter(connection=connection).exclude(qty=0))
     if not positions:
         return 0
-    ticks = latest_prices(
-        {InstrumentKey(position.exchange, position.symbol) for position in positions}
-    )
+    keys = {InstrumentKey(position.exchange, position.symbol) for position in positions}
+    # Where money is at stake no alert's price counts.
+    ticks = latest_prices(keys) if connection.simulated else market_ticks(keys, clock.now())
     changed = 0
     for position in positions:
         tick = ticks.get(InstrumentKey(position.exchange, position.symbol))
