@@ -64,6 +64,7 @@ class Postbacks:
         self._api_secret = api_secret
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._held: list[dict[str, Any]] = []
+        self.suppressed = 0  # so many were kept back by `silent`
         self._sent: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._thread = threading.Thread(target=self._run, name="kitesim-postbacks", daemon=True)
 
@@ -92,6 +93,7 @@ class Postbacks:
     def _misbehave(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """What goes out for one update under the knobs."""
         if self.knobs.silent:
+            self.suppressed += 1
             return []
         if self.knobs.drop > 0:
             self.knobs.drop -= 1

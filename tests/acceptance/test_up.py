@@ -32,7 +32,7 @@ def is_ready(server: Server) -> bool:
 
 
 def test_the_first_start_prints_what_a_user_needs(make_server: ServerFactory) -> None:
-    server = make_server(environment={"ST_ADMIN_PASSWORD": ""})
+    server = make_server(environment={"ST_ADMIN_PASSWORD": ""}, migrated=False)
     printed = server.log()
     password = PASSWORD.search(printed)
     assert password is not None

@@ -18,7 +18,7 @@ OLD = {
 
 
 def test_a_database_of_the_first_version_goes_on(make_server: ServerFactory) -> None:
-    server = make_server(start=False, environment=OLD)
+    server = make_server(start=False, environment=OLD, migrated=False)
     with sqlite3.connect(server.data_dir / "sigmatrader.sqlite3") as database:
         database.executescript((DATA / "database-0.1.0.sql").read_text())
         # As if it had been left a moment ago: what waits would have expired long since.

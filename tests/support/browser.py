@@ -69,6 +69,7 @@ def accessibility_violations(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 AA: one line for each rule broken, with where."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.wait_for_load_state("load")
     results = Axe().run(page, options={"runOnly": {"type": "tag", "values": list(WCAG_TAGS)}})
     return [
         f"{violation['id']}: {violation['help']} at "
@@ -78,7 +79,8 @@ def accessibility_violations(page: Page) -> list[str]:
 
 
 def scrolls_sideways(page: Page) -> bool:
-    """Whether the page as a whole is wider than the window."""
+    """Whether the page as a whole is wider than the window, once its styles are there."""
+    page.wait_for_load_state("load")
     return bool(
         page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     )

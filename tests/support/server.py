@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import processes
+from tests.support import processes, ready
 from tests.support.postgres import Cluster
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -204,13 +204,16 @@ def server_environment(data_dir: Path, port: int, overrides: Mapping[str, str]) 
 
 @contextmanager
 def installation(
-    database_url: str = "", environment: Mapping[str, str] | None = None
+    database_url: str = "", environment: Mapping[str, str] | None = None, *, migrated: bool = True
 ) -> Iterator[Server]:
     """A fresh data folder with nothing started; at the end all of its processes are ended.
 
-    `database_url` empty means SQLite in the folder. `environment` overrides any ST_* value.
+    `database_url` empty means SQLite in the folder, without tables unless `migrated`.
+    `environment` overrides any ST_* value.
     """
     data_dir = Path(tempfile.mkdtemp(prefix="st-srv-"))
+    if migrated and not database_url:
+        ready.fill_sqlite(data_dir)
     port = processes.free_port()
     overrides = {"ST_DATABASE_URL": database_url, **(environment or {})}
     values = server_environment(data_dir, port, overrides)
@@ -231,17 +234,21 @@ def installation(
 
 @contextmanager
 def installation_on(
-    database: str, cluster: Cluster | None, environment: Mapping[str, str] | None = None
+    database: str,
+    cluster: Cluster | None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    migrated: bool = True,
 ) -> Iterator[Server]:
     """`installation` on "sqlite", or on "postgres" in a new database of `cluster`."""
     if database == "sqlite":
-        with installation(environment=environment) as server:
+        with installation(environment=environment, migrated=migrated) as server:
             yield server
         return
     if cluster is None:
         raise ValueError(f"{database} needs a cluster")
     name = f"server_{uuid.uuid4().hex[:12]}"
-    url = cluster.create_database(name)
+    url = ready.create_postgres(cluster, name) if migrated else cluster.create_database(name)
     try:
         with installation(url, environment) as server:
             yield server
@@ -254,7 +261,8 @@ ServerFactory = Callable[..., Server]
 
 @pytest.fixture
 def make_server(request: pytest.FixtureRequest) -> Iterator[ServerFactory]:
-    """`make_server(database="sqlite", worker=True, start=True, environment={…})` -> Server."""
+    """`make_server(database="sqlite", worker=True, start=True, environment={…}, migrated=True)`
+    -> Server."""
     with ExitStack() as stack:
 
         def make(
@@ -263,11 +271,13 @@ def make_server(request: pytest.FixtureRequest) -> Iterator[ServerFactory]:
             worker: bool = True,
             start: bool = True,
             environment: Mapping[str, str] | None = None,
+            migrated: bool = True,
         ) -> Server:
             cluster = (
                 request.getfixturevalue("postgres_cluster") if database == "postgres" else None
             )
-            server = stack.enter_context(installation_on(database, cluster, environment))
+            on = installation_on(database, cluster, environment, migrated=migrated)
+            server = stack.enter_context(on)
             if start:
                 server.start_web(worker=worker)
             return server

@@ -155,11 +155,13 @@ def test_some_are_forged(sim, bodies):
 
 def test_silence(sim, bodies):
     sim.postbacks.knobs.silent = True
-    place_and_wait(sim, 2)
+    quiet = place_and_wait(sim, 2)
+    wait_until(lambda: sim.postbacks.suppressed == 2, "both are kept back")
     sim.postbacks.knobs.silent = False
     last = place_and_wait(sim, 1)
     arrive(bodies, 1)
     assert [body["order_id"] for body in bodies] == last
+    assert set(quiet).isdisjoint(last)
 
 
 def test_a_dead_receiver_holds_up_no_order():
