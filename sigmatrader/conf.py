@@ -300,6 +300,8 @@ def database_config(st: SigmaTraderSettings, sqlite_busy_timeout_ms: int) -> dic
         }
     elif "postgresql" in engine:
         # TradingView waits for three seconds: a database that is away must be told of before.
+        # A process that hangs within a transaction must not hold its locks against the others.
+        options = {"options": "-c idle_in_transaction_session_timeout=15s", **options}
         options |= {
             "connect_timeout": 2,
             "pool": {"min_size": 1, "max_size": 24, "timeout": 1.5},

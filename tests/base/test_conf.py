@@ -97,3 +97,18 @@ def test_the_lease_outlasts_connecting_and_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load(tmp_path).lease_seconds == 19
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("", "-c idle_in_transaction_session_timeout=15s"),
+        ("?options=-c%20statement_timeout%3D9s", "-c statement_timeout=9s"),
+    ],
+)
+def test_on_postgresql_a_hung_transaction_ends_and_the_users_own_options_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, options: str
+) -> None:
+    monkeypatch.setenv("ST_DATABASE_URL", f"postgres://u:p@h/n{query}")
+    config = conf.database_config(load(tmp_path), 5000)
+    assert config["OPTIONS"]["options"] == options
