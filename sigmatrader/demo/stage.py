@@ -112,7 +112,8 @@ class Stage:
             order = Order.objects.get(pk=order_id)
             over = order.ended or (order.status in statuses and order.filled_qty >= filled)
             if over or time.monotonic() > deadline:
-                self.say(f"order  {order_id} {_told(order)}" + ("" if over else " – still"))
+                still = f" – still. {order.set_aside_reason}".rstrip(". ")
+                self.say(f"order  {order_id} {_told(order)}" + ("" if over else still))
                 return order
             self._wait(_LOOK_SECONDS)
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 from django.conf import settings
 from django.db import connection as database
@@ -108,7 +109,8 @@ def claim_next(
         for order_id, account_id in candidates:
             if account_id in passed_over:
                 continue
-            if not _prepared(order_id, started_at):
+            facts = _facts_of(order_id, started_at)
+            if facts is _Facts.AWAITED:
                 reading.add(account_id)
                 continue
             with write_transaction():
@@ -118,7 +120,7 @@ def claim_next(
                 if order is None:
                     continue
                 order.connection = account
-                claim = _consider(order, account, worker_id, now, started_at)
+                claim = _consider(order, account, worker_id, now, started_at, facts)
                 if claim is not None:
                     return claim
             put_off = order.not_before is not None and order.not_before > now
@@ -133,21 +135,39 @@ def claim_next(
     return None
 
 
-def _prepared(order_id: int, started_at: datetime | None) -> bool:
-    """Have read what the order's limits look at; False while another thread reads for its account.
+class _Facts(Enum):
+    """Whether what an order's limits look at was read before its claim."""
 
-    Paper's facts stand in rows already. An order that can't go now is settled without asking.
+    READ = "read, or none is needed"
+    NOT_ASKED = "it could not go a moment ago"
+    AWAITED = "another thread reads for its account"
+
+
+def _facts_of(order_id: int, started_at: datetime | None) -> _Facts:
+    """Read what the order's limits look at.
+
+    Paper's facts stand in rows already. An order that can't go now is settled without asking; if
+    that changes meanwhile, it is for the next look.
     """
-    live = Order.objects.filter(pk=order_id, simulated=False, status=Status.QUEUED)
-    order = live.select_related("strategy", "connection").first()
-    if order is None or not session_of(order.connection).connected:
-        return True
+    order = (
+        Order.objects.filter(pk=order_id, status=Status.QUEUED)
+        .select_related("strategy", "connection")
+        .first()
+    )
+    if order is None:
+        return _Facts.NOT_ASKED
+    if order.simulated:
+        return _Facts.READ
+    if not session_of(order.connection).connected:
+        return _Facts.NOT_ASKED
     now = clock.now()
     expired = order.expires_at is not None and order.expires_at <= now
     if expired or not _book_was_read(order, order.connection, started_at):
-        return True
+        return _Facts.NOT_ASKED
     begins = route_of(order, order.connection, now).not_before
-    return (begins is not None and begins > now) or prepare(order)
+    if begins is not None and begins > now:
+        return _Facts.NOT_ASKED
+    return _Facts.READ if prepare(order) else _Facts.AWAITED
 
 
 def _consider(
@@ -156,6 +176,7 @@ def _consider(
     worker_id: str,
     now: datetime,
     started_at: datetime | None,
+    facts: _Facts,
 ) -> Claim | None:
     if order.expires_at is not None and order.expires_at <= now:
         legs.transition(
@@ -171,8 +192,11 @@ def _consider(
         return None
     session = session_of(account)
     live = capabilities_of(account).sessions
-    if live and session.connected and not _book_was_read(order, account, started_at):
-        return None
+    if live and session.connected:
+        if not _book_was_read(order, account, started_at):
+            return None
+        if facts is not _Facts.READ:
+            return None  # it may go only since a moment ago: judged now, it would lack its facts
     if stopped := breakers.look(order, account, now):
         set_aside(order, stopped)
         return None
