@@ -15,6 +15,7 @@ from tests.support.desk import OTHER, SYMBOL, Desk
 from trading.domain.order import Status
 from trading.domain.values import Mode, OrderType, Side
 from trading.models import Order, OrderMargin
+from trading.services import claim as claiming
 from trading.services import market_data, preparation, quote_turns
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
@@ -62,6 +63,27 @@ def test_an_auto_order_goes_by_a_price_that_was_read_for_it(desk: Desk):
     assert claim.order == order
     assert broker_ticks() == [Decimal(1500)]
     assert len(desk.asked("quote")) == 1
+
+
+def test_what_may_go_since_a_moment_ago_is_not_judged_without_its_facts(desk: Desk, monkeypatch):
+    """The account's book is read between the look at an order's facts and its claim."""
+    order = auto(desk)
+    read_at = AccountState.objects.get(connection=desk.connection).book_read_at
+    states = AccountState.objects.filter(connection=desk.connection)
+    states.update(book_read_at=None)
+    look = claiming._facts_of
+
+    def then_the_book_is_read(*args):
+        facts = look(*args)
+        states.update(book_read_at=read_at)
+        return facts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claiming, "_facts_of", then_the_book_is_read)
+        assert desk.claim() is None
+    assert desk.status(order) == Status.QUEUED
+    assert desk.asked("quote") == []
+    assert desk.claim() is not None
 
 
 def test_an_auto_order_whose_price_has_moved_since_the_alert_waits_for_a_person(desk: Desk):
