@@ -1,6 +1,7 @@
 """What is logged anyway becomes news: once, and none is missed."""
 
 import pytest
+from django.db import OperationalError
 
 from risk.engine.denials import Code
 from sigmatrader import clock
@@ -193,6 +194,22 @@ def test_a_row_that_nobody_understands_keeps_back_none_behind_it(make_channel, c
     collect()
     assert [one.order_id for one in Notice.objects.all()] == [order.pk]
     assert "could not be made a notice" in caplog.text
+
+
+def test_a_row_met_while_the_database_is_away_is_told_later(make_channel):
+    channel = make_channel()
+    rows = OrderEvent.objects.all()
+    cursors.cursor_of("away")
+    order = make_order()
+
+    def database_gone(row: OrderEvent) -> list[outbox.News]:
+        raise OperationalError("gone")
+
+    with pytest.raises(OperationalError):
+        cursors.read("away", rows, database_gone, [channel], clock.now())
+    seen = []
+    cursors.read("away", rows, lambda row: seen.append(row.order_id) or [], [channel], clock.now())
+    assert seen == [order.pk]
 
 
 def test_many_events_are_read_in_portions_and_all_of_them(make_channel, monkeypatch):

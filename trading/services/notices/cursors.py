@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Max, Model, QuerySet
 
-from sigmatrader.db import write_transaction
+from sigmatrader.db import Busy, write_transaction
 from trading.models import NoticeChannel, NoticeCursor
 from trading.services.notices import outbox
 from trading.services.notices.outbox import News
@@ -89,6 +89,8 @@ def _news(row: Any, news_of: Callable[[Any], Iterable[News]]) -> list[News]:
     """A row that can't be told must not keep back those behind it."""
     try:
         return list(news_of(row))
+    except (DatabaseError, Busy):
+        raise  # the cursor stays, and the row is read again
     except Exception:
         logger.exception("%r could not be made a notice", row)
         return []
