@@ -1,6 +1,7 @@
 """`make test`: everything on SQLite, then the tests marked `db_backends` on PostgreSQL.
 
-The last line printed is the total of both, `N passed, N failed`. PYTEST_ADDOPTS adds options.
+The last line printed is the total of both, `N passed, N failed`. PYTEST_ADDOPTS adds options. An
+action that the pages offer and no browser did counts as a failure, unless options chose tests.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from scripts import machine
+from tests.support.actions import FOLDER_VARIABLE
 from tests.support.postgres import CLUSTER_VARIABLE, Cluster, temporary_cluster
 from tests.support.programs import ProgramMissing
 
@@ -98,10 +100,21 @@ def _pytest(work: Path, name: str, options: list[str], environment: Mapping[str,
     return read_result(report, exit_code)
 
 
+def _of_actions(done: Path) -> Result:
+    # In a process of its own, with the settings of the tests.
+    command = [sys.executable, "-m", "tests.support.actions", str(done)]
+    failed = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0
+    return Result(passed=int(not failed), failed=int(failed), skipped=0, exit_code=int(failed))
+
+
 def _run_both(work: Path, cluster: Cluster) -> Result:
     shared = {"TMPDIR": str(work), CLUSTER_VARIABLE: str(cluster.socket_folder)}
+    done = work / "actions"
+    done.mkdir()
     print("On SQLite, everything:", flush=True)
-    result = _pytest(work, "sqlite", [], shared)
+    result = _pytest(work, "sqlite", [], {**shared, FOLDER_VARIABLE: str(done)})
+    if not os.environ.get("PYTEST_ADDOPTS"):
+        result += _of_actions(done)
     print("On PostgreSQL, what touches the database:", flush=True)
     url = {"ST_TEST_DATABASE_URL": cluster.url("sigmatrader")}
     return result + _pytest(work, "postgres", ["-m", "db_backends"], shared | url)

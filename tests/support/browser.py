@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
-from tests.support import programs
+from tests.support import actions, programs
 from tests.support.server import Server
 
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
@@ -150,6 +150,7 @@ def open_page(browser: Browser) -> Iterator[PageFactory]:
         contexts.append(context)
         page = context.new_page()
         problems.watch(page, server.base_url)
+        actions.watch(page, size)
         if logged_in:
             log_in(page, server)
         return page
