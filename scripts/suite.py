@@ -108,7 +108,7 @@ def _of_actions(done: Path) -> Result:
 
 
 def _run_both(work: Path, cluster: Cluster) -> Result:
-    shared = {"TMPDIR": str(work), CLUSTER_VARIABLE: str(cluster.socket_folder)}
+    shared = {"TMPDIR": str(work), CLUSTER_VARIABLE: cluster.known_by}
     done = work / "actions"
     done.mkdir()
     print("On SQLite, everything:", flush=True)

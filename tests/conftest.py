@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,12 @@ django.setup()
 # pytest's own worker processes inherit the environment and would load settings before this file.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-pytest_plugins = ["tests.support.postgres", "tests.support.server", "tests.support.browser"]
+pytest_plugins = [
+    "tests.support.postgres",
+    "tests.support.server",
+    "tests.support.browser",
+    "tests.support.books",
+]
 
 hypothesis.settings.register_profile(
     "suite",
@@ -64,17 +70,37 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """SQLite's test database is a file, so that threads and processes can share it.
+def django_db_keepdb() -> bool:
+    """The test database is there already, migrated: see `django_db_modify_db_settings`."""
+    return True
 
-    On PostgreSQL a test may have more threads than the web server of one process ever has.
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """The test database is a copy of one that is migrated: each process would take seconds.
+
+    SQLite's is a file, so that threads and processes can share it. On PostgreSQL a test may have
+    more threads than the web server of one process ever has.
     """
+    # Not above: pytest rewrites the assertions of its plugins as it imports them.
+    from tests.support import ready
+    from tests.support.postgres import Cluster
+
     del django_db_modify_db_settings
     default: dict[str, Any] = settings.DATABASES["default"]
+    test = default.setdefault("TEST", {})
     if default["ENGINE"].endswith("sqlite3"):
-        default.setdefault("TEST", {})["NAME"] = str(_DATA_DIR / "test.sqlite3")
-    else:
-        default["OPTIONS"]["pool"]["max_size"] = 64
+        ready.fill_sqlite(_DATA_DIR)
+        test["NAME"] = str((_DATA_DIR / ready.DATABASE).rename(_DATA_DIR / "test.sqlite3"))
+        yield
+        return
+    default["OPTIONS"]["pool"]["max_size"] = 64
+    cluster = Cluster(_DATABASE_URL)
+    name = test.get("NAME") or f"test_{default['NAME']}"
+    cluster.drop_database(name)
+    ready.create_postgres(cluster, name)
+    yield
+    cluster.drop_database(name)
 
 
 @pytest.fixture

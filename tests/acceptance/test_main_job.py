@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.books import read_books
+from tests.support.books import ReadBooks
 from tests.support.server import DATABASES, Server, installation_on
 
 
@@ -84,7 +84,7 @@ def test_identical_alerts_at_once_make_one_order(running: Server) -> None:
     assert [answer.status for answer in answers].count(201) == 1
 
 
-def test_many_executes_of_one_order_send_it_once(running: Server) -> None:
+def test_many_executes_of_one_order_send_it_once(running: Server, read_books: ReadBooks) -> None:
     order_id = running.send_alert(entry("by hand", "ITC")).json()["order_id"]
     answers = in_parallel(
         32, lambda: running.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
@@ -175,5 +175,5 @@ def test_a_gtt_rests_as_a_trigger_and_fires(running: Server) -> None:
     assert done["broker_order_id"]
 
 
-def test_both_books_agree_in_the_end(running: Server) -> None:
+def test_both_books_agree_in_the_end(running: Server, read_books: ReadBooks) -> None:
     read_books(running).check_invariants()

@@ -7,7 +7,7 @@ clamped order, a waiting one, a cancelled one, a refused alert.
 import sqlite3
 from pathlib import Path
 
-from tests.support.books import read_books
+from tests.support.books import ReadBooks
 from tests.support.server import ServerFactory
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -17,7 +17,9 @@ OLD = {
 }
 
 
-def test_a_database_of_the_first_version_goes_on(make_server: ServerFactory) -> None:
+def test_a_database_of_the_first_version_goes_on(
+    make_server: ServerFactory, read_books: ReadBooks
+) -> None:
     server = make_server(start=False, environment=OLD, migrated=False)
     with sqlite3.connect(server.data_dir / "sigmatrader.sqlite3") as database:
         database.executescript((DATA / "database-0.1.0.sql").read_text())

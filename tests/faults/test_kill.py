@@ -1,16 +1,18 @@
 """kill -9 of the worker at every step: nothing is sent twice, nothing is lost."""
 
 import signal
-import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 
 import pytest
 
 from tests.support import processes
-from tests.support.books import read_books
-from tests.support.crashing_worker import NEVER_PLACED, STEPS
-from tests.support.server import DATABASES, REPOSITORY, Server, ServerFactory, installation_on
+from tests.support.books import ReadBooks
+from tests.support.nursery import ON_PAPER, Nursery
+from tests.support.paper_steps import NEVER_PLACED, STEPS
+from tests.support.server import DATABASES, Server, ServerFactory, installation_on
 
 pytestmark = pytest.mark.faults
 
@@ -38,39 +40,47 @@ def queue_order(server: Server, symbol: str) -> int:
     return order_id
 
 
-def crash_worker(server: Server, step: str) -> None:
-    process = processes.start(
-        [sys.executable, "-m", "tests.support.crashing_worker", step],
-        log=server.data_dir / "output-crash.log",
-        environment=server.environment,
-        folder=REPOSITORY,
-    )
-    try:
-        processes.wait_until(lambda: process.poll() is not None, f"it dies {step}", 40)
-    finally:
-        if process.poll() is None:
-            processes.stop(process, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL, server.log("crash")
+@dataclass(frozen=True)
+class Site:
+    """An installation whose web server runs, and from where its workers come."""
+
+    web: Server
+    nursery: Nursery
+
+    def crash_worker(self, step: str) -> None:
+        log = self.web.data_dir / "output-crash.log"
+        process = self.nursery.fork(log, step, ON_PAPER)
+        try:
+            processes.wait_until(lambda: process.poll() is not None, f"it dies {step}", 40)
+        finally:
+            if process.poll() is None:
+                processes.stop(process, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL, log.read_text()
 
 
 @pytest.fixture(scope="module", params=DATABASES)
-def web(request: pytest.FixtureRequest) -> Iterator[Server]:
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     cluster = request.getfixturevalue("postgres_cluster") if request.param == "postgres" else None
     with installation_on(request.param, cluster, QUICK) as server:
         server.start_web(worker=False)
-        yield server
+        with closing(
+            Nursery(server.environment, server.data_dir / "output-nursery.log")
+        ) as nursery:
+            yield Site(server, nursery)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_worker_killed_at_any_step_leaves_nothing_wrong(web: Server, step: str) -> None:
-    order_id = queue_order(web, f"KILL{STEPS.index(step)}")
-    crash_worker(web, step)
-    web.start("worker", "worker")
+def test_a_worker_killed_at_any_step_leaves_nothing_wrong(
+    site: Site, step: str, read_books: ReadBooks
+) -> None:
+    order_id = queue_order(site.web, f"KILL{STEPS.index(step)}")
+    site.crash_worker(step)
+    worker = site.nursery.fork(site.web.data_dir / "output-worker.log")
     try:
-        ended = web.wait_for_order(order_id, "EXECUTED", "FAILED", seconds=40)
+        ended = site.web.wait_for_order(order_id, "EXECUTED", "FAILED", seconds=40)
     finally:
-        web.stop("worker")
-    books = read_books(web)
+        processes.stop(worker)
+    books = read_books(site.web)
     books.check_invariants()
     if step in NEVER_PLACED:
         assert ended["status"] == "FAILED"
@@ -82,7 +92,9 @@ def test_a_worker_killed_at_any_step_leaves_nothing_wrong(web: Server, step: str
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_two_workers_at_once_send_nothing_twice(make_server: ServerFactory, database: str) -> None:
+def test_two_workers_at_once_send_nothing_twice(
+    make_server: ServerFactory, read_books: ReadBooks, database: str
+) -> None:
     server = make_server(database, worker=False, environment=QUICK)
     orders = [queue_order(server, f"PAIR{number % 6}") for number in range(24)]
     for name in ("first", "second"):

@@ -1,36 +1,13 @@
 """Both books of an installation, side by side: ours and the paper broker's."""
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.server import Server
+import pytest
 
-_READ = """
-import json
-from brokers.models import PaperOrder
-from trading.domain.order import replay
-from trading.models import Order
-from trading.services.lifecycle import event_log
-ours = []
-for order in Order.objects.order_by("id"):
-    row = replay(event_log(order))
-    ours.append({
-        "id": order.pk, "status": order.status, "version": order.version, "qty": order.qty,
-        "filled": order.filled_qty, "broker_order_id": order.broker_order_id,
-        "tags": [attempt.tag for attempt in order.attempts.all()],
-        "open_attempts": order.attempts.filter(closed_at__isnull=True).count(),
-        "fills": sum(fill.qty for fill in order.fills.all()),
-        "replayed": [row["status"], row["version"]], "risk": bool(order.risk),
-        "error": order.error_message,
-    })
-theirs = [
-    {"tag": one.tag, "order_id": one.order_id, "status": one.status,
-     "filled": sum(trade.quantity for trade in one.trades.all())}
-    for one in PaperOrder.objects.order_by("id")
-]
-print("BOOKS" + json.dumps({"ours": ours, "theirs": theirs}))
-"""
+from tests.support.databases import used
+from tests.support.server import Server
 
 
 @dataclass(frozen=True)
@@ -63,6 +40,54 @@ class Books:
         assert not strangers, f"at the broker and not here: {strangers}"
 
 
-def read_books(server: Server) -> Books:
-    printed = server.manage("shell", "-c", _READ)
-    return Books(**json.loads(printed.rpartition("BOOKS")[2]))
+def _our_order(order: Any) -> dict[str, Any]:
+    from trading.domain.order import replay
+    from trading.services.lifecycle import event_log
+
+    row = replay(event_log(order))
+    return {
+        "id": order.pk,
+        "status": order.status,
+        "version": order.version,
+        "qty": order.qty,
+        "filled": order.filled_qty,
+        "broker_order_id": order.broker_order_id,
+        "tags": [attempt.tag for attempt in order.attempts.all()],
+        "open_attempts": order.attempts.filter(closed_at__isnull=True).count(),
+        "fills": sum(fill.qty for fill in order.fills.all()),
+        "replayed": [row["status"], row["version"]],
+        "risk": bool(order.risk),
+    }
+
+
+def _their_order(order: Any) -> dict[str, Any]:
+    return {
+        "tag": order.tag,
+        "order_id": order.order_id,
+        "status": order.status,
+        "filled": sum(trade.quantity for trade in order.trades.all()),
+    }
+
+
+def _read() -> Books:
+    from brokers.models import PaperOrder
+    from trading.models import Order
+
+    return Books(
+        ours=[_our_order(order) for order in Order.objects.order_by("id")],
+        theirs=[_their_order(order) for order in PaperOrder.objects.order_by("id")],
+    )
+
+
+ReadBooks = Callable[[Server], Books]
+
+
+@pytest.fixture
+def read_books(django_db_blocker: Any) -> ReadBooks:
+    """`read_books(server)` -> Books, as they are now."""
+
+    def read(server: Server) -> Books:
+        with django_db_blocker.unblock(), used(server.database_url):
+            return _read()
+
+    return read

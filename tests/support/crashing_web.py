@@ -17,7 +17,7 @@ def main() -> None:
     django.setup()
     from django.test import Client
 
-    from tests.support.crashing_worker import before, die
+    from tests.support.paper_steps import before, die
     from trading.services import lifecycle
     from trading.webhooks.views import TradingViewWebhook
 

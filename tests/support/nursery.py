@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ON_PAPER = "die on paper"
 
 
 class Forked:
@@ -65,7 +66,10 @@ class Nursery:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def fork(self, log: Path, step: str = "", act: str = "die", marker: str = "") -> Forked:
-        """A new worker; with a `step` of tests.support.steps, one that dies or holds there."""
+        """A new worker; with a `step` of tests.support.steps, one that dies or holds there.
+
+        With the act ON_PAPER the step is one of tests.support.paper_steps.
+        """
         assert self._process.stdin is not None
         request = {"log": str(log), "step": step, "act": act, "marker": marker}
         try:
@@ -123,11 +127,14 @@ def _work(request: Mapping[str, str]) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
-    from tests.support import steps
+    from tests.support import paper_steps, steps
     from trading.services.worker import Worker
 
     if request["step"]:
-        steps.arm(request["step"], request["act"], request["marker"])
+        if request["act"] == ON_PAPER:
+            paper_steps.arm(request["step"])
+        else:
+            steps.arm(request["step"], request["act"], request["marker"])
         Worker(senders=1).run()
     else:
         Worker().run()

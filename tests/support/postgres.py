@@ -19,7 +19,7 @@ from psycopg import sql
 from tests.support import processes, programs
 
 SUPERUSER = "sigmatrader"
-CLUSTER_VARIABLE = "ST_TEST_POSTGRES_FOLDER"
+CLUSTER_VARIABLE = "ST_TEST_POSTGRES"
 # Nothing here must survive a power cut.
 OPTIONS = (
     "listen_addresses=",
@@ -33,13 +33,14 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster, known by the folder of its socket."""
+    """A running cluster, known by the URL of any of its databases."""
 
-    socket_folder: Path
+    known_by: str
 
     def url(self, database: str) -> str:
         """For ST_DATABASE_URL and for psycopg alike."""
-        return f"postgres://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder), safe='/')}"
+        server, question, options = self.known_by.partition("?")
+        return f"{server.rpartition('/')[0]}/{database}{question}{options}"
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """A new database, empty or a copy of `template`; its URL."""
@@ -123,7 +124,8 @@ def temporary_cluster() -> Iterator[Cluster]:
             log=log, folder=Path("/"), user=user, group=group, end_signal=signal.SIGINT,
         )  # fmt: skip
         try:
-            cluster = Cluster(home)
+            socket = quote(str(home), safe="/")
+            cluster = Cluster(f"postgres://{SUPERUSER}@/postgres?host={socket}")
 
             def ready() -> bool:
                 if server.poll() is not None:
@@ -141,9 +143,9 @@ def temporary_cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Cluster]:
     """The suite's cluster, or, when a test is run by itself, one of its own."""
-    folder = os.environ.get(CLUSTER_VARIABLE)
-    if folder:
-        yield Cluster(Path(folder))
+    url = os.environ.get(CLUSTER_VARIABLE)
+    if url:
+        yield Cluster(url)
         return
     with temporary_cluster() as cluster:
         yield cluster

@@ -52,6 +52,10 @@ class Server:
     admin_username: str = ADMIN
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
+    @property
+    def database_url(self) -> str:
+        return self.environment["ST_DATABASE_URL"] or f"sqlite:///{self.data_dir / ready.DATABASE}"
+
     def _log_path(self, name: str) -> Path:
         return self.data_dir / f"output-{name}.log"
 

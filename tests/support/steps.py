@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import OperationalError
 
-from tests.support.crashing_worker import die
+from tests.support.paper_steps import die
 
 SENDING = (
     "before the claim",

@@ -81,7 +81,9 @@ class Command(BaseCommand):
             "--graceful-timeout 12 --keep-alive 15 --limit-request-line 4094 "
             "--log-level warning --no-control-socket --forwarded-allow-ips ''"
         )
-        return {"web": web, "worker": f"{python} {settings.BASE_DIR / 'manage.py'} worker"}
+        # This command has just checked: each of its workers would only start later.
+        worker = f"{python} {settings.BASE_DIR / 'manage.py'} worker --skip-checks"
+        return {"web": web, "worker": worker}
 
     def _write_configuration(self, programs: list[str]) -> Path:
         data_dir = settings.ST.DATA_DIR

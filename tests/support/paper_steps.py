@@ -1,16 +1,13 @@
-"""The real worker, killed with SIGKILL at one chosen step of sending an order.
+"""The named steps of sending an order to the paper broker, at one of which a worker kills itself.
 
-Run as `python -m tests.support.crashing_worker STEP`. The steps wrap the product's own functions
-from outside; nothing in the product knows of them.
+The steps wrap the product's own functions from outside; nothing in the product knows of them.
+`tests.support.nursery` makes the worker.
 """
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
-
-import django
 
 
 def die(*_: Any, **__: Any) -> Any:
@@ -36,6 +33,7 @@ def after(module: Any, name: str, when: Callable[[Any], bool] = lambda result: T
 
 
 def arm(step: str) -> None:
+    """From now on this process dies at `step`."""
     from brokers.paper import book
     from brokers.paper.adapter import PaperBroker
     from trading.models import Fill, OrderAttempt
@@ -76,16 +74,3 @@ STEPS = (
 NEVER_PLACED = frozenset(
     {"after the claim is committed", "after the last look", "as the call begins"}
 )
-
-
-def main() -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "sigmatrader.settings"
-    django.setup()
-    arm(sys.argv[1])
-    from trading.services.worker import Worker
-
-    Worker(senders=1).run()
-
-
-if __name__ == "__main__":
-    main()
