@@ -169,11 +169,11 @@ def test_a_plan_without_market_data_is_asked_once_and_judged_without_prices(desk
 
 
 def test_without_an_answer_in_time_an_auto_order_goes_to_a_person(desk: Desk):
-    desk.faults.always("quote", faults.slow(5))
+    desk.faults.always("quote", faults.slow(20))
     order = auto(desk)
     begun = time.monotonic()
     assert desk.claim() is None
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15
     assert "No last price of NSE:INFY is known" in desk.fresh(order).set_aside_reason
 
 
@@ -182,7 +182,7 @@ def test_while_it_is_nobodys_turn_the_claim_does_not_wait_for_ever(desk: Desk):
     order = auto(desk)
     begun = time.monotonic()
     assert desk.claim() is None
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15
     assert desk.asked("quote") == []
     assert desk.status(order) == Status.WAITING
 
