@@ -2,13 +2,21 @@
 
 import socket
 import sqlite3
+from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support import processes
-from tests.support.server import Server, ServerFactory
+from tests.support.server import Server, installation
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with installation() as running:
+        running.start_web(worker=False)
+        yield running
 
 
 def half_a_request(server: Server, stack: ExitStack) -> None:
@@ -27,8 +35,7 @@ def answers(server: Server) -> bool:
         return False
 
 
-def test_silent_senders_do_not_hold_the_server(make_server: ServerFactory) -> None:
-    server = make_server(worker=False)
+def test_silent_senders_do_not_hold_the_server(server: Server) -> None:
     with ExitStack() as stack:
         for _ in range(20):
             half_a_request(server, stack)
@@ -36,8 +43,7 @@ def test_silent_senders_do_not_hold_the_server(make_server: ServerFactory) -> No
 
 
 @pytest.mark.parametrize("number", ["1e999999999", "1E+400"])
-def test_an_enormous_number_is_refused_at_once(make_server: ServerFactory, number: str) -> None:
-    server = make_server(worker=False)
+def test_an_enormous_number_is_refused_at_once(server: Server, number: str) -> None:
     body = f'{{"state":"HALTED","scope":"STRATEGY","strategy_id":{number}}}'.encode()
     answer = server.api(
         "/api/trading-state/", body=body, headers={"Content-Type": "application/json"}, seconds=10
@@ -45,10 +51,7 @@ def test_an_enormous_number_is_refused_at_once(make_server: ServerFactory, numbe
     assert answer.status == 400
 
 
-def test_a_locked_database_is_said_and_alerts_are_asked_for_again(
-    make_server: ServerFactory,
-) -> None:
-    server = make_server(worker=False)
+def test_a_locked_database_is_said_and_alerts_are_asked_for_again(server: Server) -> None:
     alert = {
         "strategy_name": "locked",
         "symbol": "NSE:INFY",
@@ -65,6 +68,5 @@ def test_a_locked_database_is_said_and_alerts_are_asked_for_again(
     assert server.send_alert(alert).status == 201
 
 
-def test_a_script_name_from_outside_changes_no_path(make_server: ServerFactory) -> None:
-    server = make_server(worker=False)
+def test_a_script_name_from_outside_changes_no_path(server: Server) -> None:
     assert server.request("/webhook/health", headers={"SCRIPT_NAME": "/webhook"}).status == 404

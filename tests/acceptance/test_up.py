@@ -8,8 +8,6 @@ import stat
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.support import processes
 from tests.support.server import Server, ServerFactory
 
@@ -31,6 +29,14 @@ def is_ready(server: Server) -> bool:
         return False
 
 
+def stop(server: Server, end: signal.Signals) -> None:
+    """A stop ends everything: nothing of what ran is left."""
+    processes.wait_until(lambda: is_ready(server), "web and worker are up", 30)
+    below = children(server.processes["up"].pid)
+    server.stop("up", end)
+    assert not [pid for pid in below.values() if Path(f"/proc/{pid}").exists()]
+
+
 def test_the_first_start_prints_what_a_user_needs(make_server: ServerFactory) -> None:
     server = make_server(environment={"ST_ADMIN_PASSWORD": ""}, migrated=False)
     printed = server.log()
@@ -42,7 +48,7 @@ def test_the_first_start_prints_what_a_user_needs(make_server: ServerFactory) ->
     data = server.data_dir
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert stat.S_IMODE((data / "secrets.env").stat().st_mode) == 0o600
-    server.stop("up", signal.SIGINT)
+    stop(server, signal.SIGINT)
     before = len(server.log())
     server.start_web()
     assert PASSWORD.search(server.log()[before:]) is None
@@ -65,7 +71,7 @@ def test_a_generated_secret_is_used_by_the_printed_curl(make_server: ServerFacto
     assert secret.split("WEBHOOK_SECRET=")[1].split()[0] not in server.log()
 
 
-def test_what_dies_is_started_again(make_server: ServerFactory) -> None:
+def test_what_dies_is_started_again_until_a_stop(make_server: ServerFactory) -> None:
     server = make_server()
     processes.wait_until(lambda: is_ready(server), "web and worker are up", 30)
     before = children(server.processes["up"].pid)
@@ -78,16 +84,7 @@ def test_what_dies_is_started_again(make_server: ServerFactory) -> None:
         return set(now) == {"web", "worker"} and not set(now.values()) & set(before.values())
 
     processes.wait_until(restarted, "both run again", 30)
-    processes.wait_until(lambda: is_ready(server), "web and worker are up again", 30)
-
-
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_ends_everything(make_server: ServerFactory, end: signal.Signals) -> None:
-    server = make_server()
-    processes.wait_until(lambda: is_ready(server), "web and worker are up", 30)
-    below = children(server.processes["up"].pid)
-    server.stop("up", end)
-    assert not [pid for pid in below.values() if Path(f"/proc/{pid}").exists()]
+    stop(server, signal.SIGTERM)
 
 
 def test_a_taken_port_is_said_with_the_variables_name(make_server: ServerFactory) -> None:
