@@ -23,7 +23,7 @@ _SWITCHED_OFF: Final = "The channel was switched off before this was sent."
 class Desk:
     """What the worker does for notices, once a second: send what is due, read the news.
 
-    Without a channel that is on it reads one row of one table.
+    Without a channel that is on it reads one row of one table. What is old it forgets once an hour.
     """
 
     def __init__(self) -> None:
@@ -32,15 +32,13 @@ class Desk:
         self._forget_due = 0.0
 
     def step(self, now: datetime) -> None:
-        channels = outbox.listening()
-        if not channels:
-            return
-        self._couriers.send_due(now)
-        events.collect(channels, now)
         moment = time.monotonic()
-        if moment >= self._facts_due:
-            self._facts_due = moment + _FACTS_SECONDS
-            facts.collect(channels, now)
+        if channels := outbox.listening():
+            self._couriers.send_due(now)
+            events.collect(channels, now)
+            if moment >= self._facts_due:
+                self._facts_due = moment + _FACTS_SECONDS
+                facts.collect(channels, now)
         if moment >= self._forget_due:
             self._forget_due = moment + _FORGET_SECONDS
             outbox.forget_old(now)
