@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sigmatrader import clock
 from trading.models import ClosedTrade, DayExposure, DayTotal
+from trading.services import day_totals
 
 MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=clock.IST)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -29,3 +30,9 @@ def costs() -> list[tuple[object, ...]]:
             "entry_charges", "exit_charges", "depository_charges", "risk"
         )
     )
+
+
+def work_all() -> None:
+    """Work out everything that is due."""
+    while day_totals.work(seconds=5):
+        pass
