@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from brokers.accounts import session_of
@@ -20,6 +20,7 @@ from brokers.models import (
     PriceTick,
 )
 from sigmatrader import clock
+from sigmatrader.admin_base import RecordAdmin
 
 _LIMITS = ("orders_per_second", "orders_per_minute", "orders_per_day")
 _ABOUT_CREDENTIALS = (
@@ -178,22 +179,6 @@ class ConnectionAdmin(admin.ModelAdmin):
         connection.make_default()
         self.log_change(request, connection, "Made the default connection.")
         self.message_user(request, f"{connection} is the default connection now.")
-
-
-class RecordAdmin(admin.ModelAdmin):
-    """Records are there to be read."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(PaperOrder)

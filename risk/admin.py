@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from risk import admin_settings as admin_settings  # it registers its model
 from risk.models import (
@@ -17,30 +14,18 @@ from risk.models import (
     TradingStateChange,
 )
 from risk.settings_service import change_text
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that the admin shows and never writes."""
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
+from sigmatrader.admin_base import RecordAdmin
 
 
 @admin.register(TradingState)
-class TradingStateAdmin(ReadOnlyAdmin):
+class TradingStateAdmin(RecordAdmin):
     list_display = ("label", "state", "reason", "changed_at", "changed_by")
     list_filter = ("state", "scope")
     list_select_related = ("connection", "strategy")
 
 
 @admin.register(TradingStateChange)
-class TradingStateChangeAdmin(ReadOnlyAdmin):
+class TradingStateChangeAdmin(RecordAdmin):
     list_display = ("at", "label", "old", "new", "reason", "actor")
     list_filter = ("new", "scope")
     search_fields = ("label", "reason", "actor")
@@ -48,13 +33,11 @@ class TradingStateChangeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(RiskSettingsChange)
-class RiskSettingsChangeAdmin(ReadOnlyAdmin):
+class RiskSettingsChangeAdmin(RecordAdmin):
     list_display = ("at", "label", "version", "what", "reason", "actor", "until")
     list_filter = ("scope", "actor")
     search_fields = ("label", "reason", "actor")
     date_hierarchy = "at"
-    list_per_page = 50
-    show_full_result_count = False
 
     @admin.display(description="what")
     def what(self, change: RiskSettingsChange) -> str:
@@ -62,7 +45,7 @@ class RiskSettingsChangeAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Breaker)
-class BreakerAdmin(ReadOnlyAdmin):
+class BreakerAdmin(RecordAdmin):
     list_display = ("since", "code", "connection", "strategy", "reason", "closed_at", "closed_by")
     list_filter = ("code", "connection")
     list_select_related = ("connection", "strategy")
@@ -70,7 +53,7 @@ class BreakerAdmin(ReadOnlyAdmin):
 
 
 @admin.register(SquareOff)
-class SquareOffAdmin(ReadOnlyAdmin):
+class SquareOffAdmin(RecordAdmin):
     list_display = (
         "started_at",
         "scope",

@@ -5,12 +5,8 @@ Times of a machine say little; a ratio says the same on every machine. `--most` 
 """
 
 import argparse
-import atexit
 import json
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,27 +15,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from scripts import own_django
+
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 # Moments of a trading day of the shipped calendar.
 _YEAR, _MONTH, _DAY, _HOUR = 2026, 12, 2, 11
-
-
-def _set_up() -> None:
-    """Django on a data folder of its own, whatever this machine's settings say."""
-    folder = tempfile.mkdtemp(prefix="st-bench-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in list(os.environ):
-        if name.startswith("ST_") and not name.startswith("ST_TEST_"):
-            del os.environ[name]
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "sigmatrader.settings",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": folder,
-    }
-    import django
-
-    django.setup()
 
 
 Timer = Callable[[], float]
@@ -269,7 +249,7 @@ def main() -> int:
         "--most", type=int, default=SIZES[-1], help="orders of history (default %(default)s)"
     )
     asked = parser.parse_args()
-    _set_up()
+    own_django.set_up("bench")
     from sigmatrader import clock
 
     with _database(asked.database):

@@ -4,36 +4,16 @@ Prints a table for each and ends with 1 unless nothing was sent twice, lost or w
 """
 
 import argparse
-import atexit
-import os
-import shutil
 import sys
-import tempfile
 import time
 from typing import TYPE_CHECKING
+
+from scripts import own_django
 
 if TYPE_CHECKING:
     from tests.support.report import Report
 
 DATABASES = ("sqlite", "postgres")
-
-
-def _set_up() -> None:
-    """Django on a data folder of its own, whatever this machine's settings say."""
-    folder = tempfile.mkdtemp(prefix="st-faults-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in list(os.environ):
-        if name.startswith("ST_") and not name.startswith("ST_TEST_"):
-            del os.environ[name]
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "sigmatrader.settings",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": folder,
-    }
-    import django
-
-    django.setup()
 
 
 def _tell(line: str) -> None:
@@ -60,7 +40,7 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.orders < 1:
         parser.error("--orders: at least 1")
-    _set_up()
+    own_django.set_up("faults")
     clean = True
     for database in [asked.database] if asked.database else DATABASES:
         started = time.monotonic()

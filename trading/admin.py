@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from rest_framework.authtoken.models import TokenProxy
 
 from risk import settings_service
+from sigmatrader.admin_base import RecordAdmin
 from sigmatrader.admin_labels import list_form, name_parts
 from sigmatrader.db import write_transaction
 from trading import (  # noqa: F401 – they register their models
@@ -21,7 +22,6 @@ from trading import (  # noqa: F401 – they register their models
     admin_instruments,
     admin_notices,
 )
-from trading.admin_base import RecordAdmin
 from trading.domain.off_hours import misfit
 from trading.domain.values import OffHours, Product
 from trading.models import (

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from trading.admin_base import RecordAdmin
+from sigmatrader.admin_base import RecordAdmin
 from trading.models import BookEntry, Trigger
 from trading.templatetags.money import ist
 

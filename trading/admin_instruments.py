@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 
-from trading.admin_base import RecordAdmin
+from sigmatrader.admin_base import RecordAdmin
 from trading.models import ContractRule, Instrument, InstrumentLoad, SymbolOverride
 from trading.services.instrument_search import search
 from trading.services.instruments import listed, no_list

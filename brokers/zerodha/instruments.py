@@ -9,7 +9,7 @@ from typing import Final
 from brokers.errors import OutcomeUnknown
 from brokers.port import InstrumentRow
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "instrument_token",
     "tradingsymbol",
     "name",
@@ -70,7 +70,7 @@ def read_instruments(
 def _columns(header: list[str]) -> dict[str, int]:
     """Where each column stands."""
     positions = {name.strip().lstrip("\ufeff"): at for at, name in enumerate(header)}
-    missing = [name for name in _COLUMNS if name not in positions]
+    missing = [name for name in COLUMNS if name not in positions]
     if missing:
         raise OutcomeUnknown(f"The instrument list lacks the columns {', '.join(missing)}.")
     return positions

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from risk.engine.denials import Code
 from risk.engine.limits import Limits
-from risk.engine.snapshot import AccountFacts, DayFacts, OpenPosition, StrategyFacts
+from risk.engine.snapshot import AccountFacts, DayFacts, OpenPosition, StrategyFacts, WorkingOrder
 from trading.domain.values import RiskScope
 
 
@@ -53,6 +54,16 @@ Amount = int | Decimal | None
 Measure = tuple[Amount, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What the measures look at: of the account, or of the strategy whose limits they are."""
+
+    day: DayFacts
+    positions: tuple[OpenPosition, ...]
+    working: tuple[WorkingOrder, ...]
+    capital: Decimal | None
+
+
 def uses(
     limits: Limits,
     account: AccountFacts,
@@ -64,64 +75,18 @@ def uses(
     `strategy` and its id: of the strategy whose limits they are; GLOBAL needs none.
     """
     whole = limits.scope is RiskScope.GLOBAL or strategy is None
-    day = account.day if whole or strategy is None else strategy.day
-    positions = account.positions
-    working = [one for one in account.working if whole or one.strategy_id == strategy_id]
-    measures: tuple[tuple[Code, str, str, Callable[[], Measure]], ...] = (
-        (Code.MAX_DAILY_LOSS, "max_daily_loss", "₹", lambda: (_loss(day), "")),
-        (
-            Code.MAX_OPEN_POSITIONS,
-            "max_open_positions",
-            "positions",
-            lambda: (sum(1 for one in positions if _extent(one)), ""),
-        ),
-        (
-            Code.MAX_POSITION_QUANTITY,
-            "max_position_quantity",
-            "units",
-            lambda: _largest(_groups(positions), _extent),
-        ),
-        (
-            Code.MAX_POSITION_VALUE,
-            "max_position_value",
-            "₹",
-            lambda: _largest(_groups(positions), _value),
-        ),
-        (Code.MAX_GROSS_EXPOSURE, "max_gross_exposure", "₹", lambda: _gross(positions)),
-        (Code.MAX_NET_EXPOSURE, "max_net_exposure", "₹", lambda: _net(positions)),
-        (
-            Code.MAX_WORKING_ORDERS,
-            "max_working_orders",
-            "orders",
-            lambda: (len(working), ""),
-        ),
-        (
-            Code.MAX_WORKING_ORDERS,
-            "max_working_value",
-            "₹",
-            lambda: (_sum(one.value for one in working), ""),
-        ),
-        (Code.MAX_ORDERS_PER_DAY, "max_orders_per_day", "orders", lambda: (day.orders, "")),
-        (Code.MAX_TRADES_PER_DAY, "max_trades_per_day", "trades", lambda: (day.trades, "")),
-        (
-            Code.CONSECUTIVE_LOSSES,
-            "consecutive_losses",
-            "losses",
-            lambda: (day.losses_in_a_row, ""),
-        ),
-        (
-            Code.STRATEGY_BUDGET,
-            "strategy_budget",
-            "₹",
-            lambda: (strategy.capital if strategy else Decimal(0), ""),
-        ),
+    picture = _Picture(
+        day=account.day if whole or strategy is None else strategy.day,
+        positions=account.positions,
+        working=tuple(one for one in account.working if whole or one.strategy_id == strategy_id),
+        capital=strategy.capital if strategy else None,
     )
     found = []
-    for code, setting, unit, measure in measures:
+    for code, setting, unit, measure in _MEASURES:
         limit = getattr(limits, setting)
         if limit is None or (setting == "strategy_budget" and strategy is None):
             continue
-        used, where = measure()
+        used, where = measure(picture)
         found.append(LimitUse(code, setting, limit, used, unit, where))
     return found
 
@@ -202,3 +167,64 @@ def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
             return None
         total += value
     return total
+
+
+def _plainly(amount: Callable[[_Picture], Amount]) -> Callable[[_Picture], Measure]:
+    """A measure that has no place."""
+    return lambda picture: (amount(picture), "")
+
+
+_MEASURES: Final[tuple[tuple[Code, str, str, Callable[[_Picture], Measure]], ...]] = (
+    (Code.MAX_DAILY_LOSS, "max_daily_loss", "₹", _plainly(lambda seen: _loss(seen.day))),
+    (
+        Code.MAX_OPEN_POSITIONS,
+        "max_open_positions",
+        "positions",
+        _plainly(lambda seen: sum(1 for one in seen.positions if _extent(one))),
+    ),
+    (
+        Code.MAX_POSITION_QUANTITY,
+        "max_position_quantity",
+        "units",
+        lambda seen: _largest(_groups(seen.positions), _extent),
+    ),
+    (
+        Code.MAX_POSITION_VALUE,
+        "max_position_value",
+        "₹",
+        lambda seen: _largest(_groups(seen.positions), _value),
+    ),
+    (Code.MAX_GROSS_EXPOSURE, "max_gross_exposure", "₹", lambda seen: _gross(seen.positions)),
+    (Code.MAX_NET_EXPOSURE, "max_net_exposure", "₹", lambda seen: _net(seen.positions)),
+    (
+        Code.MAX_WORKING_ORDERS,
+        "max_working_orders",
+        "orders",
+        _plainly(lambda seen: len(seen.working)),
+    ),
+    (
+        Code.MAX_WORKING_ORDERS,
+        "max_working_value",
+        "₹",
+        _plainly(lambda seen: _sum(one.value for one in seen.working)),
+    ),
+    (
+        Code.MAX_ORDERS_PER_DAY,
+        "max_orders_per_day",
+        "orders",
+        _plainly(lambda seen: seen.day.orders),
+    ),
+    (
+        Code.MAX_TRADES_PER_DAY,
+        "max_trades_per_day",
+        "trades",
+        _plainly(lambda seen: seen.day.trades),
+    ),
+    (
+        Code.CONSECUTIVE_LOSSES,
+        "consecutive_losses",
+        "losses",
+        _plainly(lambda seen: seen.day.losses_in_a_row),
+    ),
+    (Code.STRATEGY_BUDGET, "strategy_budget", "₹", _plainly(lambda seen: seen.capital)),
+)

@@ -12,6 +12,7 @@ from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, StrategyFactory
 from tests.support.fills import fill, order_of
 from tests.support.history import History
+from tests.support.totals import work_all
 from trading import analytics
 from trading.analytics import Filter, report
 from trading.domain.performance import Group
@@ -283,7 +284,7 @@ def test_a_report_asks_as_much_of_a_long_past_as_of_a_short_one(strategies) -> N
     for orders in (100, 2_000):
         history.grow_to(orders)
         analytics.request_rebuild("test")
-        day_totals.work_all()
+        work_all()
         asked = (Filter(), Filter(symbol="SYM4"), Filter(strategy_id=strategies[0].pk))
         counts.append([queries(one) for one in asked])
     assert report(Filter()).summary.trades == 901

@@ -1,22 +1,17 @@
 """An exit and what its strategy has open, on the way, or not sent at all."""
 
-import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from brokers.accounts import ensure_paper_account
-from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
+from tests.support.alerts import receive
 from trading.domain.order import Status
 from trading.models import Alert, Order, Strategy
-from trading.services import intake, queue
+from trading.services import queue
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
-from trading.services.intake import Intake
-from trading.services.plan import Envelope
-from trading.webhooks import payload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -25,27 +20,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 def strategy() -> Strategy:
     ensure_paper_account()
     return StrategyFactory(name="supertrend", execution_mode="AUTO")
-
-
-def receive(strategy: Strategy, side: str, **signal: Any) -> Intake:
-    body = {
-        "meta": {"platform": "TRADINGVIEW"},
-        "signal": {
-            "strategy_id": strategy.name,
-            "symbol": "INFY",
-            "exchange": "NSE",
-            "side": side,
-            "product": "MIS",
-            "ref_price": 1500,
-            **signal,
-        },
-    }
-    document = payload.read(json.dumps(body).encode())
-    meaning = payload.interpret(document)
-    assert isinstance(meaning, payload.Signal)
-    return intake.accept(
-        meaning, strategy, Envelope("{}", document.digest, clock.now(), "127.0.0.1")
-    )
 
 
 def run_all() -> None:

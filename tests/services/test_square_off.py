@@ -296,6 +296,63 @@ def test_two_workers_close_it_once():
     assert quantities() == [0]
 
 
+def broken_account() -> BrokerConnection:
+    """A second paper account with a position whose worth nobody can work out."""
+    paper()
+    account = BrokerConnectionFactory(name="second", broker_name="paper", kind="PAPER")
+    traded(account, "BUY", 3, "1500")
+    RiskSettings.objects.update(max_order_value=Decimal(100_000))
+    Position.objects.filter(connection=account).update(multiplier=0)
+    return account
+
+
+def test_a_square_off_that_can_not_go_on_holds_up_no_other(caplog):
+    broken = ask(scope="ACCOUNT", connection_id=broken_account().pk)
+    traded(paper(), "BUY", 10, "1500")
+    price("1500")
+    other = ask(scope="ACCOUNT", connection_id=paper().pk)
+    turn(2)
+    other.refresh_from_db()
+    broken.refresh_from_db()
+    assert (other.outcome, broken.finished_at) == ("Flat.", None)
+    assert "ALARM: square-off of account second: second can't go on" in caplog.text
+
+
+def test_an_account_that_can_not_go_on_holds_up_no_other_and_is_told_in_the_end(moment):
+    broken_account()
+    traded(paper(), "BUY", 10, "1500")
+    price("1500")
+    row = ask()
+    turn(2)
+    row.refresh_from_db()
+    assert (sorted(quantities()), row.finished_at) == ([0, 3], None)
+    moment.wait(15 * 60)
+    turn()
+    row.refresh_from_db()
+    assert row.outcome == "Not flat: 3 long NSE:INFY MIS on second."
+    assert state() is TradingStateName.REDUCING
+
+
+def test_a_halt_at_the_end_that_fails_holds_up_no_other_and_is_told(moment, monkeypatch, caplog):
+    row = ask(scope="ACCOUNT", connection_id=paper().pk)
+    later = squareoff.begin(StateScope.EVERYTHING, "day over", "schedule", product="NRML")
+
+    def stumbles(*args: Any, **options: Any) -> None:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(halting, "set_state", stumbles)
+    for seconds, outcomes in (
+        (1, ("", "Flat.")),
+        (900, ("Stopped: a step failed (ValueError), see the log.", "Flat.")),
+    ):
+        moment.wait(seconds)
+        squaring.step(clock.now())
+        row.refresh_from_db()
+        later.refresh_from_db()
+        assert (row.outcome, later.outcome) == outcomes
+    assert "ALARM: the square-off of account paper can't go on" in caplog.text
+
+
 @pytest.mark.parametrize("wanted", ["ACTIVE", "HALTED"])
 def test_no_square_off_where_no_exit_could_go(wanted):
     if wanted == "HALTED":

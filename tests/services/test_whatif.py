@@ -1,6 +1,5 @@
 """What-ifs over stored alerts: the same verdict as the real order's, and nothing is written."""
 
-import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,16 +15,15 @@ from risk.engine.denials import Verdict
 from risk.models import RiskSettings, RiskSettingsChange
 from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, StrategyFactory
+from tests.support.alerts import receive
 from tests.support.trades import traded
 from trading.domain.values import Mode
 from trading.models import Alert, Order, Strategy
 from trading.services import intake, whatif
 from trading.services.errors import Conflict, InvalidChange
 from trading.services.exposure import decide
-from trading.services.plan import Envelope
 from trading.services.whatif import Candidate
 from trading.services.whatif_replay import Outcome
-from trading.webhooks import payload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -38,27 +36,6 @@ def paper(db: None) -> BrokerConnection:
 @pytest.fixture
 def strategy(paper: BrokerConnection) -> Strategy:
     return StrategyFactory(name="supertrend", execution_mode="AUTO")
-
-
-def receive(strategy: Strategy, side: str = "ENTRY_LONG", **signal: Any) -> intake.Intake:
-    body = {
-        "meta": {"platform": "TRADINGVIEW"},
-        "signal": {
-            "strategy_id": strategy.name,
-            "symbol": "INFY",
-            "exchange": "NSE",
-            "side": side,
-            "product": "MIS",
-            "ref_price": 1500,
-            **signal,
-        },
-    }
-    document = payload.read(json.dumps(body).encode())
-    meaning = payload.interpret(document)
-    assert isinstance(meaning, payload.Signal)
-    return intake.accept(
-        meaning, strategy, Envelope("{}", document.digest, clock.now(), "127.0.0.1")
-    )
 
 
 def order_of(result: intake.Intake) -> Order:

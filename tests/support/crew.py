@@ -33,17 +33,8 @@ _ENDING_SECONDS = 20
 
 def worker_environment(overrides: Mapping[str, str], offset: float) -> dict[str, str]:
     """For a worker on this process's database and data folder, `offset` seconds ahead."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ST_", "DJANGO_", "PYTEST_", "COV_"))
-    }
     return {
-        **kept,
-        "PYTHONUNBUFFERED": "1",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": str(settings.ST.DATA_DIR),
+        **processes.environment_of(settings.ST.DATA_DIR),
         "ST_DATABASE_URL": database_url(),
         "ST_CLOCK_OFFSET_SECONDS": str(offset),
         **QUICK,

@@ -17,12 +17,11 @@ from brokers.simulator.clock import SimClock
 from brokers.simulator.exchange import Exchange
 from brokers.simulator.journal import Entry
 from brokers.simulator.server import KiteSimulator
-from risk import policy
 from risk.engine.evaluate import Decision
 from risk.models import RiskSettings
 from sigmatrader import clock
 from tests.factories import StrategyFactory, make_order
-from tests.support import kite
+from tests.support import halts, kite
 from trading.domain.order import Status
 from trading.domain.values import (
     ExecutionTarget,
@@ -31,11 +30,9 @@ from trading.domain.values import (
     OrderType,
     Product,
     RiskScope,
-    StateScope,
-    TradingStateName,
 )
 from trading.models import Instrument, Order, Strategy
-from trading.services import account_reads, exit_size, halting, outcomes, reconcile
+from trading.services import account_reads, exit_size, outcomes, reconcile
 from trading.services.book import Book
 from trading.services.claim import Claim, claim_next
 from trading.services.dispatch import request_of, send
@@ -289,17 +286,10 @@ class Desk:
 
     def halt_reason(self) -> str:
         """Why the account is halted; empty while it is not."""
-        states = policy.states_for(self.connection.pk, None)
-        return " ".join(one.reason for one in states if one.state == TradingStateName.HALTED)
+        return halts.reason(self.connection)
 
     def resume(self) -> None:
-        halting.set_state(
-            TradingStateName.ACTIVE,
-            StateScope.ACCOUNT,
-            "looked at by a test",
-            "test",
-            connection_id=self.connection.pk,
-        )
+        halts.resume(self.connection)
 
     def state(self) -> AccountState:
         return AccountState.objects.get(connection=self.connection)

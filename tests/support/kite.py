@@ -5,7 +5,6 @@ its import is slow and installs a reactor.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -185,28 +184,13 @@ def simulator_process(*arguments: str) -> Iterator[Control]:
         process = processes.start(
             [sys.executable, REPOSITORY / "manage.py", "kitesim", "--port", "0", *arguments],
             log=log,
-            environment=_environment(folder),
+            environment=processes.environment_of(folder),
             folder=REPOSITORY,
         )
         try:
             yield Control(_wait_for_root(process, log), log, process)
         finally:
             processes.stop(process, seconds=15)
-
-
-def _environment(folder: str) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ST_", "DJANGO_", "PYTEST_", "COV_"))
-    }
-    return {
-        **kept,
-        "PYTHONUNBUFFERED": "1",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": folder,
-    }
 
 
 def _wait_for_root(process: subprocess.Popen[bytes], log: Path) -> str:

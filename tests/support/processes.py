@@ -27,6 +27,22 @@ def _die_with_parent(end_signal: int) -> Callable[[], None] | None:
     return before_exec
 
 
+def environment_of(data_dir: str | Path) -> dict[str, str]:
+    """For a process of the product: nothing of the caller's own ST_* settings, nor its .env."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ST_", "DJANGO_", "PYTEST_", "COV_"))
+    }
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        "ST_ENV_FILE": os.devnull,
+        "ST_ENVIRONMENT": "test",
+        "ST_DATA_DIR": str(data_dir),
+    }
+
+
 def start(
     command: Sequence[str | Path],
     *,

@@ -18,7 +18,7 @@ from brokers.simulator.server import KiteSimulator
 from risk import policy
 from risk.models import RiskSettings
 from sigmatrader import clock
-from tests.support import invariants, processes
+from tests.support import halts, invariants, processes
 from tests.support.crew import Crew, worker_environment
 from trading.domain.order import IN_FLIGHT, Status
 from trading.domain.session import waiting_expires_at
@@ -157,18 +157,11 @@ class Rig(Crew):
         if self._halts and self._halts[-1][1] is None:
             self._halts[-1] = (self._halts[-1][0], clock.now())
         if policy.is_halted(self.connection.pk, None):
-            halting.set_state(
-                TradingStateName.ACTIVE,
-                StateScope.ACCOUNT,
-                "looked at by a test",
-                "test",
-                connection_id=self.connection.pk,
-            )
+            halts.resume(self.connection)
 
     def halt_reason(self) -> str:
         """Why the account is halted; empty while it is not."""
-        states = policy.states_for(self.connection.pk, None)
-        return " ".join(one.reason for one in states if one.state == TradingStateName.HALTED)
+        return halts.reason(self.connection)
 
     # -- orders ----------------------------------------------------------------------------
 

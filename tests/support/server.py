@@ -1,7 +1,6 @@
 """SigmaTrader as its users run it: `manage.py up`, `manage.py worker`, a data folder of its own."""
 
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -204,18 +203,8 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 
 def server_environment(data_dir: Path, port: int, overrides: Mapping[str, str]) -> dict[str, str]:
-    """The process's environment: nothing of the caller's own ST_* settings, nor its .env."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ST_", "DJANGO_", "PYTEST_", "COV_"))
-    }
     return {
-        **kept,
-        "PYTHONUNBUFFERED": "1",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": str(data_dir),
+        **processes.environment_of(data_dir),
         "ST_HOST": "127.0.0.1",
         "ST_PORT": str(port),
         "ST_ADMIN_PASSWORD": secrets.token_urlsafe(15),

@@ -12,11 +12,11 @@ from django.urls import reverse
 
 from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, StrategyFactory
+from tests.support.totals import work_all
 from tests.support.trades import traded
 from tests.web.conftest import HOSTILE, HX
 from trading import analytics
 from trading.models import AnalyticsRebuild, ClosedTrade
-from trading.services import day_totals
 
 pytestmark = [
     pytest.mark.django_db,
@@ -38,7 +38,7 @@ def round_trip(account, entry="1000", exit_="1010", *, days_ago=0, qty=100, **fi
     at = FRIDAY - timedelta(days=days_ago)
     traded(account, "BUY", qty, entry, at=at, **fields)
     traded(account, "SELL", qty, exit_, at=at + timedelta(minutes=30), **fields)
-    day_totals.work_all()
+    work_all()
 
 
 def look(desk, **query) -> SimpleNamespace:
@@ -178,7 +178,7 @@ def test_trades_that_are_not_added_up_yet_are_announced(desk):
     page = look(desk)
     assert "The newest trades may be missing in the figures" in page.text
     assert 'data-label="Net" class="num strong card-net even">–<' in page.text
-    day_totals.work_all()
+    work_all()
     assert "may be missing" not in look(desk).text
 
 
@@ -243,7 +243,7 @@ def test_the_totals_can_be_made_anew_without_a_script(desk):
     assert "<progress" in text
     assert AnalyticsRebuild.objects.get().asked_by == "asha"
     ClosedTrade.objects.update(entry_charges=None)
-    day_totals.work_all()
+    work_all()
     assert "being made anew" not in look(desk).text
     assert "82.97" in look(desk).text
 
@@ -282,7 +282,7 @@ def test_a_year_of_trading_is_less_than_100_kb(desk):
             traded(desk.paper, "BUY", 100, "1000", at=at, **fields)
             later = at + timedelta(hours=day % 5)
             traded(desk.paper, "SELL", 100, str(960 + day * 37 % 80), at=later, **fields)
-    day_totals.work_all()
+    work_all()
     page = look(desk)
     assert page.context["summary"].trades > 250
     assert "Net P&amp;L by week" in page.text

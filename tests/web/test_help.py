@@ -6,12 +6,10 @@ import pytest
 from django.urls import reverse
 
 from risk.engine.denials import Code
-from tests.support import syntax
 from trading.web import handbook
 
 pytestmark = pytest.mark.django_db
 
-DOCS = syntax.REPOSITORY / "docs"
 HREF = re.compile(r'(?:href|src)="(?P<target>[^"]*)"')
 
 

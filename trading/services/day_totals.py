@@ -64,14 +64,6 @@ def work(seconds: float = 1.0) -> int:
     return done
 
 
-def work_all() -> int:
-    """Work out everything that is due; how many days of accounts that were."""
-    done = 0
-    while worked := work(seconds=5):
-        done += worked
-    return done
-
-
 @dataclass(frozen=True, slots=True)
 class DayRead:
     """What a day of an account comes to, and the rows by which it was due when it was read."""

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from django.db.models import QuerySet, Sum
 
-from brokers.accounts import session_of
 from brokers.models import BrokerConnection
 from sigmatrader import clock
 from trading.domain.order import Status
@@ -30,20 +29,6 @@ _SAME_PRESS = timedelta(seconds=10)
 _PRICE_KNOWN_FOR = timedelta(hours=24)  # a trigger is judged by no older price
 
 
-def check_account(connection: BrokerConnection) -> None:
-    """Raise NotExecutable when the account is off or has no session."""
-    if not connection.enabled:
-        raise NotExecutable(
-            f"The account {connection.name} is switched off.", code="account_disabled"
-        )
-    session = session_of(connection)
-    if not session.connected:
-        raise NotExecutable(
-            session.error or f"{connection.name} is not connected: log in first.",
-            code="broker_not_connected",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A position as it stands, under the account's lock, and what may be made of it."""
@@ -62,7 +47,7 @@ class Place:
     ) -> "Place":
         """With the account's row locked: two presses at once come one after the other."""
         account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        check_account(account)
+        queue.check_account(account)
         return cls.of(account, exchange, tradingsymbol, product)
 
     @classmethod

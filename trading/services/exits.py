@@ -22,7 +22,7 @@ from trading.models import Order
 from trading.services import contract, lifecycle, queue
 from trading.services.errors import Conflict, InvalidChange, NotExecutable, ServiceError
 from trading.services.exit_legs import legs_of
-from trading.services.exit_place import Place, check_account
+from trading.services.exit_place import Place
 from trading.services.held import Held
 
 GTT_PRODUCTS = (Product.CNC, Product.NRML)
@@ -138,7 +138,7 @@ def outlook(
     place = Place.of(connection, exchange, tradingsymbol, product)
     order, decision, problem, too_large = None, None, "", ""
     try:
-        check_account(connection)
+        queue.check_account(connection)
         order = place.order(*place.units_to_close(None))
         decision = queue.preview(order)
         _check_gates(order)

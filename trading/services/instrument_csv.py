@@ -6,20 +6,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from brokers.port import InstrumentRow
+from brokers.zerodha.instruments import COLUMNS
 from trading.services.errors import ServiceError
-
-COLUMNS = (
-    "instrument_token",
-    "tradingsymbol",
-    "name",
-    "expiry",
-    "strike",
-    "tick_size",
-    "lot_size",
-    "instrument_type",
-    "segment",
-    "exchange",
-)
 
 
 class BadList(ServiceError):

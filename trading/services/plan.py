@@ -170,6 +170,13 @@ def plan_order(
     prices = on_tick(signal, order_type, instrument)
     plan.price, plan.trigger_price = prices.price, prices.trigger_price
     warnings += prices.notes
+    _ask_for_what_is_missing(plan, signal)
+    return plan
+
+
+def _ask_for_what_is_missing(plan: Plan, signal: Signal) -> None:
+    """What a person has to fill in or choose, by the terms and the quantity of `plan`."""
+    order_type, reasons = plan.order_type, plan.person_reasons
     if order_type.needs_price and signal.price is None:
         reasons.append(f"A {order_type} order needs a price: fill it in.")
     if order_type.needs_trigger and signal.trigger_price is None:
@@ -177,13 +184,12 @@ def plan_order(
     if plan.quantity <= 0:
         plan.quantity = 0
         plan.needs_quantity = True
-        if signal.needs_quantity and not sizes_by_itself(strategy):
+        if signal.needs_quantity and not sizes_by_itself(plan.strategy):
             reasons.append(QUANTITY_MISSING)
         elif not reasons:
             reasons.append("Fill in the quantity.")
     if signal.gtt and order_type is not OrderType.LIMIT:
         reasons.append("A GTT can only place a LIMIT order: choose LIMIT, or switch GTT off.")
-    return plan
 
 
 def _entries_that_may_fill(plan: Plan, signal: Signal) -> QuerySet[Order]:

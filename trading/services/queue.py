@@ -135,16 +135,8 @@ def _not_of_two(order: Order, errors: Mapping[str, str]) -> None:
         )
 
 
-def check_complete(order: Order) -> None:
-    """Raise NotExecutable for what the order itself, or its account, lacks."""
-    errors = shape_errors(order)
-    if order.qty <= 0 or order.needs_quantity:
-        errors["qty"] = ["The quantity is missing: fill it in first."]
-    errors = errors or problems(order)
-    if errors:
-        first = "; ".join(text for texts in errors.values() for text in texts)
-        raise NotExecutable(first, errors=errors)
-    connection = order.connection
+def check_account(connection: BrokerConnection) -> None:
+    """Raise NotExecutable when the account is off or has no session."""
     if not connection.enabled:
         raise NotExecutable(
             f"The account {connection.name} is switched off.", code="account_disabled"
@@ -155,6 +147,19 @@ def check_complete(order: Order) -> None:
             session.error or f"{connection.name} is not connected: log in first.",
             code="broker_not_connected",
         )
+
+
+def check_complete(order: Order) -> None:
+    """Raise NotExecutable for what the order itself, or its account, lacks."""
+    errors = shape_errors(order)
+    if order.qty <= 0 or order.needs_quantity:
+        errors["qty"] = ["The quantity is missing: fill it in first."]
+    errors = errors or problems(order)
+    if errors:
+        first = "; ".join(text for texts in errors.values() for text in texts)
+        raise NotExecutable(first, errors=errors)
+    connection = order.connection
+    check_account(connection)
     if order.gtt and not capabilities_of(connection).triggers:
         raise NotExecutable(
             f"{connection.name} can't hold a GTT trigger: switch GTT off for this order.",

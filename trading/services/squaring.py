@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 
 from brokers.accounts import session_of
@@ -18,7 +19,7 @@ from brokers.registry import capabilities_of
 from risk import policy
 from risk.models import SquareOff
 from sigmatrader import clock
-from sigmatrader.db import write_transaction
+from sigmatrader.db import Busy, write_transaction
 from trading.domain.order import AT_BROKER, Status
 from trading.domain.symbols import is_index_name
 from trading.domain.values import (
@@ -51,6 +52,7 @@ _EXIT_TAKES = timedelta(seconds=20)
 _PAUSE = timedelta(seconds=2)  # after each try a little more
 _MARKETABLE = Decimal("0.05")  # how far through the last price a limit is put
 _DELIVERY = (Product.CNC, Product.MTF)
+_DATABASE_AWAY = (OperationalError, InterfaceError, Busy)  # concerns all that runs
 
 
 @dataclass(slots=True)
@@ -67,21 +69,40 @@ class _Round:
     def in_time(self) -> bool:
         return self.now - self.row.started_at < _LONGEST
 
+    def wait_for(self, problem: str) -> None:
+        """The account is not done; once the time is over, the outcome tells of `problem`."""
+        self.problems.append(problem)
+        self.busy = self.in_time
+
 
 def step(now: datetime) -> None:
-    """Bring every running square-off one step further."""
+    """Bring every running square-off one step further; each goes on when another can't."""
     for row in squareoff.running():
-        advance(row, now)
+        try:
+            advance(row, now)
+        except _DATABASE_AWAY:
+            raise
+        except Exception as error:
+            logger.exception("ALARM: the square-off of %s can't go on", squareoff.label_of(row))
+            if now - row.started_at >= _LONGEST:
+                squareoff.finish(row, f"Stopped: {_fault(error)}")
 
 
 def advance(row: SquareOff, now: datetime) -> None:
-    """Cancel, close, or finish: whatever is next."""
+    """Cancel, close, or finish: whatever is next. An account that can't go on holds up no other."""
     if stopped := _halted(row):
         squareoff.finish(row, f"Stopped: {stopped}")
         return
     rounds = [_Round(row, account, now) for account in squareoff.accounts_of(row)]
     for one in rounds:
-        _advance_account(one)
+        try:
+            _advance_account(one)
+        except _DATABASE_AWAY:
+            raise
+        except Exception as error:
+            label = squareoff.label_of(row)
+            logger.exception("ALARM: square-off of %s: %s can't go on", label, one.account.name)
+            one.wait_for(f"{one.account.name}: {_fault(error)}")
     problems = [text for one in rounds for text in one.problems]
     if any(one.busy for one in rounds):
         return
@@ -101,6 +122,10 @@ def advance(row: SquareOff, now: datetime) -> None:
             )
 
 
+def _fault(error: Exception) -> str:
+    return f"a step failed ({type(error).__name__}), see the log."
+
+
 def _halted(row: SquareOff) -> str:
     for state in policy.states_for(row.connection_id, row.strategy_id):
         if state.state is TradingStateName.HALTED:
@@ -115,8 +140,7 @@ def _advance_account(one: _Round) -> None:
     if not places and not _to_cancel(one, places) and not unfinished.exists():
         return
     if problem := _unreachable(one):
-        one.problems.append(problem)
-        one.busy = one.in_time
+        one.wait_for(problem)
         return
     with write_transaction():
         one.account = BrokerConnection.objects.select_for_update(no_key=True).get(pk=account.pk)

@@ -9,19 +9,9 @@ from trading.domain.notices import LABELS, NoticeKind
 from trading.models import NoticeChannel
 from trading.models.notice import every_kind
 from trading.services.notices import road
+from trading.services.notices.channels import SETTINGS
 
 _KINDS = [(kind.value, LABELS[kind]) for kind in NoticeKind]
-_SETTINGS = (
-    "name",
-    "enabled",
-    "kinds",
-    "quiet_from",
-    "quiet_until",
-    "urgent_breaks_through",
-    "group_seconds",
-    "links_decide",
-    "link_minutes",
-)
 
 
 class HourField(forms.TimeField):
@@ -92,7 +82,7 @@ class ChannelForm(forms.Form):
 
     def __init__(self, data: Any = None, *, channel: NoticeChannel | None = None) -> None:
         self.channel = channel or NoticeChannel(enabled=True, kinds=every_kind())
-        initial = {name: getattr(self.channel, name) for name in _SETTINGS}
+        initial = {name: getattr(self.channel, name) for name in SETTINGS}
         super().__init__(data, initial=initial, auto_id="id_channel_%s")
         self.fields["address"].help_text = (
             f"{self.channel.masked} is stored and not shown. Empty: keep it."
@@ -135,6 +125,6 @@ class ChannelForm(forms.Form):
 
     def changed_channel(self) -> NoticeChannel:
         """The channel as it was typed, not stored; without the address."""
-        for name in _SETTINGS:
+        for name in SETTINGS:
             setattr(self.channel, name, self.cleaned_data[name])
         return self.channel

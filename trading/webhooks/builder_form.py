@@ -29,6 +29,25 @@ _STOPS = (OrderType.SL, OrderType.SL_M)
 _COMMENT_LENGTH = 200
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _ONLY_STRATEGIES = "Only a strategy script fills it in"
+_KINDS = [
+    (Kind.STRATEGY, "A strategy script"),
+    (Kind.INDICATOR, "An indicator"),
+    (Kind.DRAWING, "A drawing or a price"),
+]
+_USUAL = ("", "The strategy's default")
+
+
+def _text(label: str, longest: int, help_text: str, **options: Any) -> forms.CharField:
+    """A line of text that no browser completes or corrects; `options` as CharField takes them."""
+    widget = forms.TextInput(attrs={**PLAIN, **options.pop("attrs", {})})
+    return forms.CharField(
+        label=label, max_length=longest, widget=widget, help_text=help_text, **options
+    )
+
+
+def _may_choose(label: str, *choices: tuple[str, str]) -> forms.ChoiceField:
+    """A choice that may be left alone."""
+    return forms.ChoiceField(label=label, required=False, choices=choices)
 
 
 def _words(words: type[Any]) -> list[tuple[str, str]]:
@@ -40,19 +59,15 @@ class BuilderForm(forms.Form):
 
     kind = forms.ChoiceField(
         label="What fires the alert",
-        choices=[
-            (Kind.STRATEGY, "A strategy script"),
-            (Kind.INDICATOR, "An indicator"),
-            (Kind.DRAWING, "A drawing or a price"),
-        ],
+        choices=_KINDS,
         widget=forms.RadioSelect,
         help_text="On TradingView, what the alert's Condition names first.",
     )
-    strategy = forms.CharField(
-        label="Strategy here",
-        max_length=255,
-        widget=forms.TextInput(attrs={**PLAIN, "list": "strategy-names"}),
-        help_text="Its settings decide account, mode and limits. Example: supertrend.",
+    strategy = _text(
+        "Strategy here",
+        255,
+        "Its settings decide account, mode and limits. Example: supertrend.",
+        attrs={"list": "strategy-names"},
         error_messages={"required": "Enter the name of a strategy, such as supertrend."},
     )
     action = forms.ChoiceField(
@@ -87,7 +102,7 @@ class BuilderForm(forms.Form):
         choices=[(CHART, "The chart's, whatever it is"), (FIXED, "Always this one")],
         help_text="Always this one: when an index such as NIFTY fires and a future is traded.",
     )
-    exchange = forms.ChoiceField(label="Exchange", choices=_words(Exchange), required=False)
+    exchange = _may_choose("Exchange", *_words(Exchange))
     symbol = forms.CharField(
         label="Symbol there",
         required=False,
@@ -95,33 +110,25 @@ class BuilderForm(forms.Form):
         widget=SymbolInput,
         help_text="Zerodha's name or TradingView's: INFY, NIFTY26DECFUT, NIFTYZ2026.",
     )
-    product = forms.ChoiceField(
-        label="Product",
-        required=False,
-        choices=[
-            ("", "The strategy's default"),
-            (Product.MIS, "MIS, intraday"),
-            (Product.CNC, "CNC, delivery"),
-            (Product.NRML, "NRML, derivatives carried over"),
-            (Product.MTF, "MTF, margin-funded delivery"),
-        ],
+    product = _may_choose(
+        "Product",
+        _USUAL,
+        (Product.MIS, "MIS, intraday"),
+        (Product.CNC, "CNC, delivery"),
+        (Product.NRML, "NRML, derivatives carried over"),
+        (Product.MTF, "MTF, margin-funded delivery"),
     )
-    order_type = forms.ChoiceField(
-        label="Order type",
-        required=False,
-        choices=[
-            ("", "The strategy's default"),
-            (OrderType.MARKET, "MARKET"),
-            (OrderType.LIMIT, "LIMIT"),
-            (OrderType.SL, "SL, a stop with a limit"),
-            (OrderType.SL_M, "SL-M, a stop at market"),
-            (GTT, "GTT, a limit order held at Zerodha"),
-        ],
+    order_type = _may_choose(
+        "Order type",
+        _USUAL,
+        (OrderType.MARKET, "MARKET"),
+        (OrderType.LIMIT, "LIMIT"),
+        (OrderType.SL, "SL, a stop with a limit"),
+        (OrderType.SL_M, "SL-M, a stop at market"),
+        (GTT, "GTT, a limit order held at Zerodha"),
     )
-    validity = forms.ChoiceField(
-        label="Validity",
-        required=False,
-        choices=[(Validity.DAY, "DAY"), (Validity.IOC, "IOC, at once or not at all")],
+    validity = _may_choose(
+        "Validity", (Validity.DAY, "DAY"), (Validity.IOC, "IOC, at once or not at all")
     )
     price = ValueField(
         label="Price ₹",
@@ -139,27 +146,20 @@ class BuilderForm(forms.Form):
     trail_distance = ValueField(
         label="Trail by ₹", help_text="How far behind the price. Example: 5."
     )
-    alert_id = forms.CharField(
-        label="Id of the alert",
+    alert_id = _text(
+        "Id of the alert",
+        120,
+        "Usually empty. One id makes one order, ever. Example: gap {{ticker}} {{time}}.",
         required=False,
-        max_length=120,
-        widget=forms.TextInput(attrs=dict(PLAIN)),
-        help_text="Usually empty. One id makes one order, ever. Example: gap {{ticker}} {{time}}.",
     )
-    comment = forms.CharField(
-        label="Comment",
+    comment = _text(
+        "Comment",
+        _COMMENT_LENGTH,
+        "Shown with the order. Empty: the script's own. Example: gap filled.",
         required=False,
-        max_length=_COMMENT_LENGTH,
-        widget=forms.TextInput(attrs=dict(PLAIN)),
-        help_text="Shown with the order. Empty: the script's own. Example: gap filled.",
     )
     with_secret = forms.BooleanField(label="Fill in the secret", required=False)
-    sample_symbol = forms.CharField(
-        label="Symbol",
-        max_length=81,
-        widget=forms.TextInput(attrs=dict(PLAIN)),
-        help_text="With its exchange.",
-    )
+    sample_symbol = _text("Symbol", 81, "With its exchange.")
     sample_action = forms.ChoiceField(
         label="Script says", choices=[("buy", "buy"), ("sell", "sell")]
     )
@@ -351,16 +351,7 @@ class CheckForm(forms.Form):
         help_text="As it stands in TradingView's Message field, with its placeholders.",
         error_messages={"required": "Paste a message first."},
     )
-    fired_by = forms.ChoiceField(
-        label="What fires the alert",
-        required=False,
-        choices=[
-            ("", "I don't know"),
-            (Kind.STRATEGY, "A strategy script"),
-            (Kind.INDICATOR, "An indicator"),
-            (Kind.DRAWING, "A drawing or a price"),
-        ],
-    )
+    fired_by = _may_choose("What fires the alert", ("", "I don't know"), *_KINDS)
     script = forms.CharField(
         label="The Pine script, if you have it",
         required=False,

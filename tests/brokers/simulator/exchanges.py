@@ -4,7 +4,10 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
+import pytest
+
 from brokers.simulator.clock import SimClock
+from brokers.simulator.errors import KiteError
 from brokers.simulator.exchange import Exchange
 from trading.domain.session import IST
 
@@ -83,3 +86,10 @@ def trigger(kind="single", values=(1450,), side="SELL", legs=None, last=1500, **
     }
     rows = legs or [{**leg, "price": value, **changes} for value in values]
     return {"type": kind, "condition": json.dumps(condition), "orders": json.dumps(rows)}
+
+
+def refusal(call, *args):
+    """The KiteError that `call` ends with."""
+    with pytest.raises(KiteError) as caught:
+        call(*args)
+    return caught.value

@@ -11,16 +11,11 @@ from tests.brokers.simulator.exchanges import (
     market_order,
     order,
     price,
+    refusal,
     row,
     status,
     statuses,
 )
-
-
-def refusal(call, *args):
-    with pytest.raises(KiteError) as caught:
-        call(*args)
-    return caught.value
 
 
 def test_an_order_is_rejected_after_it_got_its_id():

@@ -2,23 +2,17 @@
 
 import pytest
 
-from brokers.simulator.errors import KiteError
 from tests.brokers.simulator.exchanges import (
     exchange,
     future,
     market_order,
     order,
     price,
+    refusal,
     row,
     status,
     statuses,
 )
-
-
-def refusal(call, *args):
-    with pytest.raises(KiteError) as caught:
-        call(*args)
-    return caught.value
 
 
 def test_an_order_id_has_19_digits_and_grows():

@@ -217,6 +217,20 @@ def test_a_channel_that_is_switched_off_sends_nothing_more(make_channel, inbox, 
     assert Notice.objects.get().error == "The channel was switched off before this was sent."
 
 
+def test_notices_older_than_30_days_go_also_while_every_channel_is_off(make_channel, tell, time):
+    channel = make_channel()
+    make_order()
+    assert tell() == 1
+    channel.enabled = False
+    channels.save(channel, actor="asha")
+    time.passes(days=29)
+    channels.Desk().step(time.now)
+    assert Notice.objects.count() == 1
+    time.passes(days=2)
+    channels.Desk().step(time.now)
+    assert not Notice.objects.exists()
+
+
 def test_an_address_whose_key_is_lost_is_a_failure_like_others(make_channel, tell):
     channel = make_channel()
     NoticeChannel.objects.update(address_encrypted="gAAAAA")

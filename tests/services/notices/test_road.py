@@ -12,7 +12,6 @@ from trading.services.notices.road import REFUSED_ARGUMENTS, SERVICES, BadAddres
 
 ROAD = syntax.REPOSITORY / "trading/services/notices/road.py"
 TOKEN = "A" * 35
-_OF_FILES = ("template", "attach", "file", "path", "pgp", "pem", "cert", "wkd")
 
 
 @pytest.mark.parametrize(

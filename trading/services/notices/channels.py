@@ -15,6 +15,17 @@ from trading.services.notices.courier import Couriers
 
 logger = logging.getLogger(__name__)
 
+SETTINGS: Final = (
+    "name",
+    "enabled",
+    "kinds",
+    "quiet_from",
+    "quiet_until",
+    "urgent_breaks_through",
+    "group_seconds",
+    "links_decide",
+    "link_minutes",
+)
 _FACTS_SECONDS: Final = 15.0
 _FORGET_SECONDS: Final = 3600.0
 _SWITCHED_OFF: Final = "The channel was switched off before this was sent."
@@ -23,7 +34,7 @@ _SWITCHED_OFF: Final = "The channel was switched off before this was sent."
 class Desk:
     """What the worker does for notices, once a second: send what is due, read the news.
 
-    Without a channel that is on it reads one row of one table.
+    Without a channel that is on it reads one row of one table. What is old it forgets once an hour.
     """
 
     def __init__(self) -> None:
@@ -32,15 +43,13 @@ class Desk:
         self._forget_due = 0.0
 
     def step(self, now: datetime) -> None:
-        channels = outbox.listening()
-        if not channels:
-            return
-        self._couriers.send_due(now)
-        events.collect(channels, now)
         moment = time.monotonic()
-        if moment >= self._facts_due:
-            self._facts_due = moment + _FACTS_SECONDS
-            facts.collect(channels, now)
+        if channels := outbox.listening():
+            self._couriers.send_due(now)
+            events.collect(channels, now)
+            if moment >= self._facts_due:
+                self._facts_due = moment + _FACTS_SECONDS
+                facts.collect(channels, now)
         if moment >= self._forget_due:
             self._forget_due = moment + _FORGET_SECONDS
             outbox.forget_old(now)
@@ -82,12 +91,11 @@ def save(channel: NoticeChannel, *, actor: str, address: str = "") -> NoticeChan
 
 def _settable(channel: NoticeChannel, *, new_address: bool) -> list[str]:
     """What a person sets; all else is the couriers' and may change meanwhile."""
-    fields = "name enabled enabled_at kinds quiet_from quiet_until urgent_breaks_through "
-    fields += "group_seconds links_decide link_minutes"
+    fields = [*SETTINGS, "enabled_at"]
     if not new_address:
-        return fields.split()
+        return fields
     channel.failures, channel.retry_at = 0, None
-    return [*fields.split(), "address_encrypted", "scheme", "failures", "retry_at"]
+    return [*fields, "address_encrypted", "scheme", "failures", "retry_at"]
 
 
 def _due_anew(channel: NoticeChannel) -> None:

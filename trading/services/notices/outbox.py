@@ -76,7 +76,7 @@ def due(channel: NoticeChannel, moment: datetime, *, urgent: bool) -> datetime:
 
 
 def forget_old(now: datetime) -> None:
-    """Of what is done with, only the last 30 days are kept."""
-    done = Notice.objects.filter(created_at__lt=now - _KEEP)
-    if done.exists():
-        done.delete()
+    """Only the last 30 days are kept, sent or not."""
+    old = Notice.objects.filter(created_at__lt=now - _KEEP)
+    if old.exists():
+        old.delete()

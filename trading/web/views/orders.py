@@ -1,7 +1,9 @@
 """The whole story of one order, and what can be done with it."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -27,7 +29,7 @@ def _story(order_id: int) -> Order:
     return selectors.order_with_story(order_id)
 
 
-def _context(order: Order, **forms: Any) -> dict[str, Any]:
+def _context(order: Order, **refused: Any) -> dict[str, Any]:
     status = Status(order.status)
     waiting = status is Status.WAITING
     modifiable = selectors.can_be_modified(order) and order.modification is None
@@ -51,7 +53,7 @@ def _context(order: Order, **forms: Any) -> dict[str, Any]:
         "trigger": selectors.trigger_of(order),
         "other_leg": legs.other_leg(order),
         "modify_form": ModifyForm.of(order) if modifiable else None,
-        **forms,
+        **refused,
     }
 
 
@@ -98,18 +100,12 @@ def resolve(request: HttpRequest, order_id: int) -> HttpResponse:
     """A person says what became of an order whose outcome is unknown."""
     order = order_or_404(order_id)
     form = _resolve_form(order, request.POST)
-    if form.is_valid():
-        try:
-            queue.resolve(order, actor=actor(request), **form.cleaned_data)
-            messages.success(request, format_html("Order {} is resolved.", order_link(order)))
-            return redirect("order", order_id)
-        except Conflict as error:
-            messages.error(request, error.message)
-            return redirect("order", order_id)
-        except ServiceError as error:
-            add_service_errors(form, error.errors)
-    context = _context(_story(order_id), resolve_form=form)
-    return render(request, "trading/order_detail.html", context, status=422)
+
+    def action() -> SafeString:
+        queue.resolve(order, actor=actor(request), **form.cleaned_data)
+        return format_html("Order {} is resolved.", order_link(order))
+
+    return _after(request, order_id, action, resolve_form=form)
 
 
 @require_POST
@@ -117,15 +113,27 @@ def modify(request: HttpRequest, order_id: int) -> HttpResponse:
     """Ask the broker to change a working order; the worker sends it."""
     order = order_or_404(order_id)
     form = ModifyForm.of(order, request.POST)
+
+    def action() -> str:
+        queue.modify(order, form.changes_of(order), actor=actor(request))
+        return "The change is asked of the broker."
+
+    return _after(request, order_id, action, modify_form=form)
+
+
+def _after(
+    request: HttpRequest, order_id: int, action: Callable[[], str], **named: forms.Form
+) -> HttpResponse:
+    """The order's page after `action`; what was refused stands in the form, beside its field."""
+    (form,) = named.values()
     if form.is_valid():
         try:
-            queue.modify(order, form.changes_of(order), actor=actor(request))
-            messages.success(request, "The change is asked of the broker.")
+            messages.success(request, action())
             return redirect("order", order_id)
         except Conflict as error:
             messages.error(request, error.message)
             return redirect("order", order_id)
         except ServiceError as error:
             add_service_errors(form, error.errors)
-    context = _context(_story(order_id), modify_form=form)
+    context = _context(_story(order_id), **named)
     return render(request, "trading/order_detail.html", context, status=422)

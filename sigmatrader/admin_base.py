@@ -1,4 +1,4 @@
-"""What the admin's pages of trading share."""
+"""What the admin's pages of several apps share."""
 
 from django.contrib import admin
 from django.db.models import Model
