@@ -83,7 +83,7 @@ class PositionRow:
 
     @property
     def delivered(self) -> bool:
-        """Shares sold out of the holdings: the broker shows them below zero until they have left."""
+        """Shares sold out of the holdings: below zero at the broker until they have left."""
         at_broker = not self.connection.simulated
         return at_broker and self.quantity < 0 and self.key[2] == Product.CNC.value
 
