@@ -1,7 +1,7 @@
 """Real Chromium: pages in light and dark, wide and on a phone, with and without JavaScript."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,9 @@ class Problems:
 
     found: list[str] = field(default_factory=list)
 
-    def watch(self, page: Page, base_url: str) -> None:
+    def watch(self, page: Page, *allowed: str) -> None:
+        """`allowed`: where its requests may go."""
+
         def on_console(message: ConsoleMessage) -> None:
             # A refused or unanswered request is the page's business.
             expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
@@ -45,7 +47,7 @@ class Problems:
 
         def on_request(route: Route) -> None:
             url = route.request.url
-            if url.startswith((base_url, "data:", "about:", "blob:")):
+            if url.startswith((*allowed, "data:", "about:", "blob:")):
                 route.continue_()
             else:
                 self.found.append(f"request to another host: {url}")
@@ -116,10 +118,10 @@ PageFactory = Callable[..., Page]
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[PageFactory]:
     """`open_page(server, logged_in=True, javascript=True, scheme="light", size="wide",
-    bypass_csp=False)` -> Page.
+    bypass_csp=False, also=())` -> Page.
 
     At the end the test fails when a page had a script error, broke its own content policy, or
-    asked another host for anything.
+    asked a host for anything that is neither the server nor one of `also`.
     """
     contexts: list[Any] = []
     problems = Problems()
@@ -132,6 +134,7 @@ def open_page(browser: Browser) -> Iterator[PageFactory]:
         scheme: str = "light",
         size: str = "wide",
         bypass_csp: bool = False,
+        also: Iterable[str] = (),
     ) -> Page:
         width, height = SIZES[size]
         context = browser.new_context(
@@ -149,7 +152,7 @@ def open_page(browser: Browser) -> Iterator[PageFactory]:
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
-        problems.watch(page, server.base_url)
+        problems.watch(page, server.base_url, *also)
         actions.watch(page, size)
         if logged_in:
             log_in(page, server)

@@ -155,6 +155,16 @@ class Server:
         headers = {"Authorization": f"Token {self.token()}", **more.pop("headers", {})}
         return self.request(path, method=method, data=data, headers=headers, **more)
 
+    def trading_state(self) -> str:
+        """Of everything."""
+        states = self.api("/api/trading-state/").json()["states"]
+        return next(str(one["state"]) for one in states if one["scope"] == "EVERYTHING")
+
+    def resume(self) -> None:
+        """Everything is ACTIVE again."""
+        values = {"state": "ACTIVE", "reason": "on with the tests"}
+        assert self.api("/api/trading-state/", data=values).status == 200
+
     def token(self) -> str:
         """The administrator's REST token, made on first use."""
         path = self.data_dir / "test-token"

@@ -136,6 +136,21 @@ def test_holdings_are_listed_with_what_they_are_worth(desk, live):
     assert "symbol=TCS&amp;product=CNC" in page
 
 
+def test_delivered_shares_that_were_sold_are_no_short_to_be_closed(desk, live):
+    Position.objects.update(qty=-5, product="CNC", symbol="TCS")
+    AccountPosition.objects.update(quantity=-5, product="CNC", tradingsymbol="TCS")
+    AccountHolding.objects.update(used_quantity=5)
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "SOLD" in page
+    assert "SHORT" not in page
+    assert page.count("Exit…") == 1  # that of the holding
+    assert "Protect…" not in page
+    place = {"connection": live.pk, "exchange": "NSE", "symbol": "TCS", "product": "CNC"}
+    assert "this exit goes by the broker" not in text_of(
+        desk.client.get(reverse("position"), place)
+    )
+
+
 def test_what_was_closed_today_is_folded_away(desk):
     ours(desk.paper, 0, realised=Decimal("250.50"), pnl=Decimal("250.50"))
     ours(desk.paper, 0, symbol="WIPRO", last_updated=clock.now() - timedelta(days=2))
@@ -345,6 +360,8 @@ def test_a_stop_and_a_target_become_one_trigger(desk, live):
     stop, target = Order.objects.order_by("pk")
     assert (stop.price, target.price, target.oco_with) == (Decimal(1478), Decimal(1560), stop)
     assert "one GTT" in said(answer)
+    page = text_of(desk.client.get(reverse("position"), place(live, product="CNC")))
+    assert "1,478.00 once 1,480.00 is reached, or at 1,560.00 once 1,560.00 is" in page
 
 
 def test_a_stop_on_the_wrong_side_is_said_beside_its_field(desk, live):

@@ -72,7 +72,8 @@ def test_resuming_needs_a_typed_reason(desk):
 
 def test_one_strategy_can_be_stopped_alone(desk):
     strategy = StrategyFactory(name="supertrend")
-    change(desk, target=f"STRATEGY:{strategy.pk}", reason="odd signals")
+    answer = change(desk, target=f"STRATEGY:{strategy.pk}", reason="odd signals")
+    assert "Strategy supertrend: HALTED now." in said(answer)
     assert state_now() is TradingStateName.ACTIVE
     page = text_of(desk.client.get(reverse("risk")))
     assert "Strategy supertrend" in page

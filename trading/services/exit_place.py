@@ -191,6 +191,10 @@ class Place:
         trades_paper = strategy.execution_target == ExecutionTarget.PAPER
         return strategy if trades_paper == self.connection.simulated else None
 
+    def _ours(self) -> int:
+        """What our fills say is open; delivered shares that were sold are not."""
+        return max(self.held.ours, 0) if self.product == Product.CNC else self.held.ours
+
     def _warnings(self) -> list[str]:
         """What makes the size of the exit uncertain."""
         texts = []
@@ -205,7 +209,7 @@ class Place:
                 f"The outcome of order {numbers} is unknown, so more or less of {self.key} may be "
                 "open than it seems: compare with the broker's own screen."
             )
-        if self.held.read_at is not None and self.held.quantity != self.held.ours:
+        if self.held.read_at is not None and self.held.quantity != self._ours():
             texts.append(
                 f"Our fills say {self.held.ours}, the broker {self.held.quantity}: "
                 "this exit goes by the broker."

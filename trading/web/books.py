@@ -82,8 +82,18 @@ class PositionRow:
         return place_url("position", self.connection.pk, self.key)
 
     @property
+    def delivered(self) -> bool:
+        """Shares sold out of the holdings: below zero at the broker until they have left."""
+        at_broker = not self.connection.simulated
+        return at_broker and self.quantity < 0 and self.key[2] == Product.CNC.value
+
+    @property
+    def exitable(self) -> bool:
+        return bool(self.quantity) and not self.delivered
+
+    @property
     def protectable(self) -> bool:
-        return bool(self.quantity) and not exits.no_gtt(self.connection, self.key[2])
+        return self.exitable and not exits.no_gtt(self.connection, self.key[2])
 
 
 @dataclass(frozen=True, slots=True)

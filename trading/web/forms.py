@@ -243,6 +243,11 @@ class StateForm(forms.Form):
         ]
 
     @property
+    def target_name(self) -> str:
+        """What was chosen, as the form names it."""
+        return str(dict(self.fields["target"].choices)[self.cleaned_data["target"]])  # type: ignore[attr-defined]
+
+    @property
     def scope(self) -> dict[str, Any]:
         """The arguments of halting.set_state that say for what."""
         word, _, number = self.cleaned_data["target"].partition(":")

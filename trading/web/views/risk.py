@@ -41,7 +41,7 @@ def page(request: HttpRequest) -> HttpResponse:
                 confirmed_by=Confirmation(request.user, form.cleaned_data["code"]),
                 **form.scope,
             )
-            messages.success(request, _said(change))
+            messages.success(request, _said(form.target_name, change))
             return back(request, "risk")
         except ServiceError as error:
             add_service_errors(form, error.errors)
@@ -108,8 +108,8 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _said(change: StateChange) -> str:
-    parts = [f"{change.scope.capitalize()}: {change.state} now."]
+def _said(name: str, change: StateChange) -> str:
+    parts = [f"{name}: {change.state} now."]
     if change.set_aside:
         parts.append(f"{_orders(change.set_aside, 'queued')} set aside: back in the queue.")
     if change.cancelled:
@@ -138,7 +138,7 @@ def halt(request: HttpRequest) -> HttpResponse:
         change = halting.set_state(
             TradingStateName.HALTED, StateScope.EVERYTHING, reason, actor(request)
         )
-        return f"{_said(change)} Resume on the risk page."
+        return f"{_said('Everything', change)} Resume on the risk page."
 
     told(request, action)
     return back(request, "risk")
