@@ -177,20 +177,25 @@ document.addEventListener("htmx:afterSettle", ({ target: row }) => {
   next?.focus({ preventScroll: true });
 });
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  const { detail } = event;
-  if (detail.successful) {
-    failures = 0;
-    if (root.hasAttribute("data-lost")) setLost(false);
-  } else if (isPoll(detail)) {
+document.addEventListener("htmx:afterRequest", ({ detail: { successful } }) => {
+  if (!successful) return;
+  failures = 0;
+  if (root.hasAttribute("data-lost")) setLost(false);
+});
+
+// Not afterRequest: a request that a newer one has replaced ends there too, and nothing is wrong.
+function failed({ detail }) {
+  if (isPoll(detail)) {
     failures += 1;
     if (failures >= LOST_AFTER) setLost(true);
-  } else {
-    const status = detail.xhr?.status;
-    say(status ? `The server answered ${status}. Load the page again to see how things stand.`
-      : "The server doesn't answer. Look at the order before you press again.");
+    return;
   }
-});
+  const status = detail.xhr?.status;
+  say(status ? `The server answered ${status}. Load the page again to see how things stand.`
+    : "The server doesn't answer. Look at the order before you press again.");
+}
+
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
 new MutationObserver(() => toasts.querySelectorAll(".toast").forEach(fade)).observe(toasts, { childList: true });
 toasts.querySelectorAll(".toast").forEach(fade);

@@ -73,5 +73,6 @@ document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful } })
   if (!elt.dataset.undo || !successful) return;
   elt.closest(".toast")?.remove();
   const row = document.getElementById(`order-${elt.dataset.undo}`);
-  if (row) htmx.ajax("GET", row.dataset.row, { target: row, swap: "outerHTML" });
+  // A poll may have shown it already, and the person may have it open for editing by now.
+  if (row && !row.matches(".qrow-edit, :has(.htmx-request)")) htmx.ajax("GET", row.dataset.row, { target: row, swap: "outerHTML" });
 });

@@ -1,60 +1,207 @@
-"""The desk as a person has it before them: a server that is lost, lists that go on, a phone."""
+"""What is around the pages: the first day, the dashboard, the header, pages for what went wrong."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_person import new_order
-from tests.support.browser import PageFactory, accessibility_violations, scrolls_sideways
+from tests.support.browser import (
+    PageFactory,
+    Problems,
+    accessibility_violations,
+    log_in,
+    press,
+    scrolls_sideways,
+)
 from tests.support.processes import wait_until
+from tests.support.sample import new_order
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 
+SIZES = pytest.mark.parametrize(("size", "scheme"), [("wide", "dark"), ("phone", "light")])
+STEPS = {
+    "Show the secret": "/settings/#secret",
+    "Copy the command": "/settings/#first-alert",
+    "Open the queue": "/queue/",
+    "Add a strategy": "/admin/trading/strategy/add/",
+    "Connect": "/settings/#accounts",
+    "Which address": "/help/zerodha/#static-ip",
+    "Choose the strategy": "/admin/trading/strategy/",
+}
+_VISITOR = """
+from django.contrib.auth import get_user_model
+get_user_model().objects.create_user("ravi", password="{password}", is_staff=True)
+"""
 
-def colour_of(page: Page, selector: str) -> str:
-    return str(page.locator(selector).first.evaluate("one => getComputedStyle(one).color"))
+
+def is_fine(page: Page) -> None:
+    assert accessibility_violations(page) == []
+    assert not scrolls_sideways(page)
 
 
-def test_without_the_server_figures_are_grey_and_nothing_can_be_executed(
+def leads_to(page: Page, address: str) -> None:
+    """The page is there, and so is the part of it that the address names."""
+    expect(page).to_have_url(re.compile(re.escape(address) + "$"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    if anchor := urlsplit(address).fragment:
+        expect(page.locator(f"[id='{anchor}']")).to_have_count(1)
+
+
+def test_the_first_day_goes_step_by_step_on_a_desk_and_a_phone_beside_it(
     server: Server, open_page: PageFactory
 ) -> None:
-    order_id = new_order(server, "GONE")
-    page = open_page(server)
-    page.goto(f"/orders/{order_id}/")
-    execute = page.get_by_role("button", name="Execute")
-    expect(execute).to_be_enabled()
-    figure = "main .facts .num"
-    before, place = colour_of(page, figure), page.locator("h1").bounding_box()
-    page.context.set_offline(True)
-    expect(page.get_by_role("alert")).to_contain_text("The server doesn't answer.")
-    expect(execute).to_be_disabled()
-    expect(page.get_by_role("button", name="Cancel")).to_be_disabled()
-    assert colour_of(page, figure) != before
-    assert page.locator("h1").bounding_box() == place
-    page.context.set_offline(False)
-    expect(page.locator("#lost")).to_be_hidden()
-    expect(execute).to_be_enabled()
-    assert colour_of(page, figure) == before
+    page, phone = open_page(server), open_page(server, size="phone", scheme="dark")
+    for one in (page, phone):
+        one.goto("/")
+        expect(one.get_by_role("heading", name="First steps")).to_be_visible()
+        is_fine(one)
+    for name, address in STEPS.items():
+        press(page, page.get_by_role("link", name=name, exact=True))
+        leads_to(page, address)
+        page.goto("/")
+    order_id = new_order(server, "INFY")
+    expect(phone.get_by_role("listitem").filter(has_text="Send the first alert")).to_contain_text(
+        "Done:"
+    )  # without a reload
+    press(phone, phone.get_by_role("link", name="Open the queue", exact=True))
+    press(phone, phone.get_by_role("button", name="Execute BUY 4 NSE:INFY"))
+    expect(phone.locator(f"#order-{order_id}")).to_contain_text("EXECUTED")
+    for one in (page, phone):
+        one.goto("/")
+        press(one, one.get_by_role("button", name="Hide"))
+        expect(one.get_by_role("heading", name="First steps")).to_have_count(0)
+        press(one, one.get_by_role("button", name="Show the first steps again"))
+        expect(one.get_by_role("heading", name="First steps")).to_be_visible()
+
+    refused = server.send_alert({"strategy_name": "by hand", "trade_details": {}})
+    assert refused.status == 422, refused.body
+    attention = page.get_by_role("region", name="Needs attention")
+    expect(attention).to_contain_text("Refused today")
+    for one in (page, phone):
+        one.goto("/")
+        press(one, attention_of(one).get_by_role("link", name="1 alert"))
+        leads_to(one, "/alerts/?outcome=REJECTED")
+        one.goto("/")
+        events = one.get_by_role("region", name="Latest events")
+        press(one, events.get_by_role("link", name=f"#{order_id}").first)
+        leads_to(one, f"/orders/{order_id}/")
+        for name, address in (
+            ("P&L today", "/positions/"),
+            ("Waiting for you", "/queue/"),
+            ("Orders today", "/orders/"),
+        ):
+            one.goto("/")
+            press(one, one.get_by_role("main").get_by_role("link", name=re.compile(name)))
+            leads_to(one, address)
 
 
-def test_new_orders_wait_behind_a_button_and_the_focus_stays(
-    server: Server, open_page: PageFactory
+def attention_of(page: Page):  # type: ignore[no-untyped-def]
+    return page.get_by_role("region", name="Needs attention")
+
+
+@SIZES
+def test_the_header_leads_everywhere_changes_the_theme_and_halts(
+    server: Server, open_page: PageFactory, size: str, scheme: str
 ) -> None:
-    first = new_order(server, "STAYS")
-    page = open_page(server)
+    page = open_page(server, size=size, scheme=scheme)
     page.goto("/orders/")
-    link = page.locator(f"#symbol-{first}")
-    link.focus()
-    place = link.bounding_box()
-    second = new_order(server, "COMES")
-    expect(page.locator("#new-rows")).to_contain_text("1 new")
-    expect(link).to_be_focused()
-    assert link.bounding_box() == place
-    expect(page.locator(f"#symbol-{second}")).to_have_count(0)
-    page.locator("#new-rows").click()
-    expect(page.locator(f"#symbol-{second}")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    for name in ("Queue", "Orders", "Alerts", "Positions", "Analytics", "Risk", "Settings"):
+        tab = page.get_by_role("navigation", name="Pages").get_by_role("link", name=name)
+        press(page, tab)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(tab).to_have_attribute("aria-current", "page")
+    press(page, page.get_by_role("link", name="Help with this page"))
+    leads_to(page, "/help/configuration/")
+    press(page, page.get_by_role("link", name="Trading state: ACTIVE"))
+    leads_to(page, "/risk/")
+    press(page, page.locator("#chip-broker"))
+    leads_to(page, "/settings/#accounts")
+    press(page, page.get_by_role("link", name="SigmaTrader", exact=True))
+    leads_to(page, "/")
+    for theme in ("light", "dark"):
+        press(page, page.get_by_role("button", name=re.compile("^Theme:")))
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    press(page, page.get_by_role("button", name="Theme: dark. Change"))
+    expect(page.get_by_role("button", name="Theme: auto. Change")).to_be_visible()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(page.get_by_role("button", name="Halt")).to_be_in_viewport()
+    press(page, page.get_by_role("button", name="Halt"))
+    expect(page.locator("#banner")).to_contain_text("Trading is HALTED.")
+    is_fine(page)
+    press(page, page.locator("#banner").get_by_role("link", name="Resume…"))
+    change = page.locator("#change")
+    change.get_by_label("Reason").fill("looked into it")
+    press(page, change.get_by_role("button", name="Change the state"))
+    expect(page.get_by_role("link", name="Trading state: ACTIVE")).to_be_visible()
+    press(page, page.get_by_role("navigation", name="Pages").get_by_role("link", name="Admin"))
+    expect(page).to_have_url(re.compile("/admin/$"))
+
+
+def test_logging_out_closes_the_desk_and_an_older_tab_can_do_nothing(
+    server: Server, open_page: PageFactory
+) -> None:
+    page = open_page(server, logged_in=False)
+    log_in(page, server)
+    page.goto("/orders/")
+    page.get_by_role("button", name=re.compile("^Log out")).click()
+    page.goto("/queue/")
+    expect(page).to_have_url(re.compile("/accounts/login/"))
+    assert accessibility_violations(page) == []
+    log_in(page, server)
+    page.goto("/orders/")
+    newer = page.context.new_page()
+    newer.goto("/")
+    newer.get_by_role("button", name=re.compile("^Log out")).click()
+    log_in(newer, server)
+    page.get_by_role("button", name="Halt").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This page was open for too long")
+    is_fine(page)
+    page.get_by_role("link", name="To the dashboard").click()
+    expect(page.get_by_role("link", name="Trading state: ACTIVE")).to_be_visible()
+
+
+@SIZES
+def test_pages_for_what_went_wrong_lead_back(
+    server: Server, open_page: PageFactory, size: str, scheme: str, visitor: Server
+) -> None:
+    page = open_page(server, size=size, scheme=scheme)
+    for address, title in (
+        ("/nowhere/", "There is no such page"),
+        ("/orders/999999/", "There is no such page"),
+        ("/orders/?" + "&".join(["q="] * 1001), "The request was not understood"),
+    ):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        is_fine(page)
+        press(page, page.get_by_role("link", name="To the dashboard"))
+        leads_to(page, "/")
+    page.goto("/nowhere/")
+    press(page, page.get_by_role("link", name="To the orders"))
+    leads_to(page, "/orders/")
+    other = open_page(server, logged_in=False, size=size, scheme=scheme)
+    log_in(other, visitor)
+    press(other, other.get_by_role("link", name="Add a strategy"))
+    expect(other.get_by_role("heading", level=1)).to_have_text("You may not do this")
+    is_fine(other)
+    press(other, other.get_by_role("link", name="To the dashboard"))
+    leads_to(other, "/")
+
+
+@pytest.fixture(scope="module")
+def visitor(server: Server) -> Server:
+    """The server as a user without any right knows it."""
+    server.manage("shell", "-c", _VISITOR.format(password=server.admin_password))
+    return replace(server, admin_username="ravi")
 
 
 def test_a_hidden_tab_asks_once_a_minute(server: Server, open_page: PageFactory) -> None:
@@ -78,25 +225,46 @@ def test_a_hidden_tab_asks_once_a_minute(server: Server, open_page: PageFactory)
     assert sum("/desk/" in url for url in asked) == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_desk_fits_a_phone_and_halt_stays_at_hand(
-    server: Server, open_page: PageFactory, scheme: str
+# -- the tests' own eyes: what a page does wrong is noticed, even where it looks right -------------
+
+
+@pytest.fixture
+def watched(browser: Browser, server: Server) -> Iterator[tuple[Page, Problems]]:
+    problems = Problems()
+    with browser.new_context(base_url=server.base_url) as context:
+        page = context.new_page()
+        problems.watch(page, server.base_url)
+        page.goto("/admin/login/")
+        assert problems.found == []
+        yield page, problems
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("setTimeout(() => { throw new Error('boom') }, 0)", "script error: boom"),
+        ("fetch('http://198.51.100.7/x').catch(() => 0)", "Content Security Policy"),
+        ("document.body.setAttribute('style', 'color: red')", "Content Security Policy"),
+    ],
+)
+def test_what_a_page_does_wrong_is_noticed(
+    watched: tuple[Page, Problems], script: str, complaint: str
 ) -> None:
-    order_id = new_order(server, f"PHONE{scheme}".upper())
-    server.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
-    server.wait_for_order(order_id, "EXECUTED")
-    refused = server.send_alert({"strategy_name": "by hand", "trade_details": {}})
-    assert refused.status == 422, refused.body
-    page = open_page(server, scheme=scheme, size="phone")
-    found: list[str] = []
-    page.goto("/alerts/?outcome=REJECTED")
-    alert = page.locator("table.alerts .sym").first.get_attribute("href")
-    for path in ("/", "/orders/", f"/orders/{order_id}/", "/alerts/", alert, "/positions/"):
-        page.goto(str(path))
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        found += [f"{path}: {violation}" for violation in accessibility_violations(page)]
-        if scrolls_sideways(page):
-            found.append(f"{path}: scrolls sideways")
-        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-        expect(page.get_by_role("button", name=re.compile("halt", re.I))).to_be_in_viewport()
-    assert not found, "\n".join(found)
+    page, problems = watched
+    page.evaluate(f"() => {{ {script} }}")
+
+    def noticed() -> bool:
+        page.evaluate("0")  # lets the browser's messages through
+        return any(complaint in problem for problem in problems.found)
+
+    wait_until(noticed, complaint)
+
+
+def test_a_request_to_another_host_is_stopped_and_noticed(browser: Browser, server: Server) -> None:
+    problems = Problems()
+    with browser.new_context(base_url=server.base_url, bypass_csp=True) as context:
+        page = context.new_page()
+        problems.watch(page, server.base_url)
+        page.goto("/admin/login/")
+        page.evaluate("() => fetch('http://198.51.100.7/x').catch(() => 0)")
+        assert problems.found == ["request to another host: http://198.51.100.7/x"]

@@ -1,102 +1,149 @@
-"""A person's way through: log in, see the order, edit it, execute it, see it filled."""
+"""A person whose browser runs no scripts: the main ways of the desk by forms and links alone."""
 
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import PageFactory, accessibility_violations, scrolls_sideways
+from tests.support.browser import PageFactory, press, scrolls_sideways
+from tests.support.sample import empty_queue, new_order
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 
-PAGES = (
-    "/",
-    "/queue/",
-    "/orders/",
-    "/alerts/",
-    "/positions/",
-    "/analytics/",
-    "/risk/",
-    "/risk/what-if/",
-    "/settings/",
-)
+
+def row_of(page: Page, order_id: int) -> Locator:
+    return page.locator(f"#order-{order_id}")
 
 
-def new_order(server: Server, symbol: str, **details: object) -> int:
-    answer = server.send_alert(
-        {
-            "strategy_name": "by hand",
-            "symbol": f"NSE:{symbol}",
-            "trade_details": {
-                "order_action": "BUY",
-                "quantity": 4,
-                "price": 1500,
-                "comment": "<script>alert(1)</script>{{7*7}}",
-                **details,
-            },
-        }
-    )
-    assert answer.status == 201, answer.body
-    return int(answer.json()["order_id"])
+def button(row: Locator, name: str) -> Locator:
+    return row.get_by_role("button", name=re.compile(name))
 
 
-def edit_quantity(page: Page, order_id: int, quantity: str) -> None:
-    row = page.locator(f"#order-{order_id}")
-    row.get_by_role("link", name=re.compile("Edit")).click()
-    row.get_by_label("Quantity").fill(quantity)
-    row.get_by_role("button", name="Save").click()
+def said(page: Page, text: str) -> None:
+    expect(page.locator("#toasts")).to_contain_text(text)
 
 
-def test_an_order_is_seen_edited_executed_and_filled(
+def statuses(server: Server, *order_ids: int) -> list[str]:
+    return [server.api(f"/api/orders/{one}/").json()["status"] for one in order_ids]
+
+
+def test_an_order_is_found_edited_executed_cancelled_and_taken_back(
     server: Server, open_page: PageFactory
 ) -> None:
-    page = open_page(server)
-    page.goto("/queue/")
-    order_id = new_order(server, "INFY")
-    row = page.locator(f"#order-{order_id}")
-    expect(row).to_be_visible()  # without a reload
-    expect(row).to_contain_text("Passes")
-    edit_quantity(page, order_id, "0")
-    # Risk says so while one types; the field says so once the form is back.
-    expect(row.get_by_label("Quantity")).to_have_attribute("aria-invalid", "true")
-    row.get_by_label("Quantity").fill("7")
-    row.get_by_role("button", name="Save").click()
-    expect(row.get_by_role("button", name=re.compile("Execute"))).to_be_visible()
-    row.get_by_role("button", name=re.compile("Execute")).click()
-    expect(row).to_contain_text("EXECUTED")
-    expect(row).to_contain_text("7 of 7 at ₹1,500.00")
-    row.get_by_role("link", name=re.compile("See order")).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("NSE:INFY")
-    for status in ("WAITING", "QUEUED", "SENDING", "SENT", "EXECUTED"):
-        expect(page.locator("main")).to_contain_text(status)
-    expect(page.locator("main")).to_contain_text("<script>alert(1)</script>{{7*7}}")
-
-
-def test_the_same_without_javascript(server: Server, open_page: PageFactory) -> None:
-    order_id = new_order(server, "TCS")
+    order_id, other = new_order(server, "TCS"), new_order(server, "SBIN")
     page = open_page(server, javascript=False)
     page.goto("/queue/")
-    row = page.locator(f"#order-{order_id}")
-    edit_quantity(page, order_id, "9")
-    row = page.locator(f"#order-{order_id}")
-    expect(row).to_contain_text("9")
-    row.get_by_role("button", name=re.compile("Execute")).click()
+    page.get_by_label("Find").fill("tcs")
+    button(page.locator("main"), "Find").click()
+    expect(row_of(page, other)).to_have_count(0)
+    row = row_of(page, order_id)
+    row.get_by_text("Every check").click()
+    row.get_by_role("link", name="On the order's page").click()
+    expect(page).to_have_url(re.compile(f"/orders/{order_id}/#risk-title"))
+    page.goto("/queue/?q=nothing")
+    page.get_by_role("link", name="Show all that waits").click()
+    row.get_by_role("link", name="Edit").click()
+    row.get_by_label("Quantity").fill("0")
+    button(row, "Save").click()
+    expect(row.get_by_label("Quantity")).to_have_attribute("aria-invalid", "true")
+    row.get_by_label("Quantity").fill("9")
+    button(row, "Ask risk").click()
+    said(page, "Risk says: Passes")
+    button(row, "Ask the broker").click()
+    expect(row.get_by_label("Quantity")).to_have_value("9")
+    said(page, "charges")
+    button(row, "Save").click()
+    said(page, f"Order #{order_id} is changed.")
+    button(row, "Execute").click()
+    said(page, "is queued")
     server.wait_for_order(order_id, "EXECUTED")
-    page.goto(f"/orders/{order_id}/")
-    expect(page.locator("main")).to_contain_text("EXECUTED")
-    expect(page.locator("main")).to_contain_text("9")
+    page.get_by_role("link", name="load it again").click()
+    expect(row_of(page, order_id)).to_have_count(0)
+
+    button(row_of(page, other), "Cancel").click()
+    page.get_by_role("button", name=f"Undo the cancel of order {other}").click()
+    said(page, "waits in the queue again")
+    button(row_of(page, other), "Cancel").click()
+    page.get_by_role("link", name="Refresh").click()
+    expect(row_of(page, other)).to_contain_text("CANCELLED")
+    button(row_of(page, other), "Restore").click()
+    said(page, "waits in the queue again")
+    assert statuses(server, order_id, other) == ["EXECUTED", "WAITING"]
 
 
-def test_a_cancel_can_be_undone(server: Server, open_page: PageFactory) -> None:
-    order_id = new_order(server, "SBIN")
-    page = open_page(server)
+def tick(page: Page, *order_ids: int) -> None:
+    for order_id in order_ids:
+        page.get_by_role("checkbox", name=f"Choose order {order_id}:").check()
+
+
+def test_several_orders_are_summed_up_on_a_page_of_their_own(
+    server: Server, open_page: PageFactory
+) -> None:
+    empty_queue(server)
+    first, second, third = (new_order(server, symbol) for symbol in ("INFY", "LT", "ITC"))
+    page = open_page(server, javascript=False, size="phone", scheme="dark")
     page.goto("/queue/")
-    row = page.locator(f"#order-{order_id}")
-    row.get_by_role("button", name=re.compile("Cancel")).click()
-    expect(row).to_contain_text("CANCELLED")
-    row.get_by_role("button", name=re.compile("Restore")).click()
-    expect(row.get_by_role("button", name=re.compile("Execute"))).to_be_visible()
+    press(page, button(page.locator("main"), "Execute…"))
+    said(page, "Choose at least one order first")
+    tick(page, first, second)
+    press(page, button(page.locator("main"), "Execute…"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Execute 2 orders?")
+    assert not scrolls_sideways(page)
+    press(page, page.get_by_role("link", name="Back to the queue"))
+    tick(page, first, second)
+    press(page, button(page.locator("main"), "Execute…"))
+    press(page, button(page.locator("main"), "Execute 2 orders"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("2 of 2 sent")
+    press(page, page.get_by_role("link", name="Back to the queue"))
+    tick(page, third)
+    press(page, button(page.locator("main"), "Cancel…"))
+    press(page, button(page.locator("main"), "Cancel 1 order"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 of 1 cancelled")
+    assert statuses(server, first, second, third) == ["EXECUTED", "EXECUTED", "CANCELLED"]
+    press(page, button(page.locator("main"), "Undo: restore 1"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 of 1 restored")
+    press(page, page.get_by_role("link", name="Back to the queue"))
+    expect(button(row_of(page, third), "Execute")).to_be_visible()
+
+
+def test_orders_and_alerts_are_found_and_an_orders_page_does_its_work(
+    server: Server, open_page: PageFactory
+) -> None:
+    order_id = new_order(server, "WIPRO", order_type="LIMIT")
+    server.api(f"/api/orders/{order_id}/", method="PATCH", data={"price": "1490"})
+    page = open_page(server, javascript=False, size="phone")
+    page.goto("/orders/")
+    press(page, page.get_by_text("More filters"))
+    page.get_by_label("Symbol").fill("WIPRO")
+    press(page, page.get_by_role("button", name="Filter"))
+    press(page, page.locator(f"#symbol-{order_id}"))
+    title, actions = page.get_by_role("heading", level=1), page.locator(".actions")
+    press(page, button(actions, "Cancel"))
+    expect(title).to_contain_text("CANCELLED")
+    press(page, button(actions, "Restore to the queue"))
+    press(page, button(actions, "Execute"))
+    said(page, "is queued")
+    server.wait_for_order(order_id, "SENT")
+    press(page, page.get_by_role("link", name="load it again"))
+    change = page.get_by_role("region", name="Modify at the broker")
+    change.get_by_label("Price ₹").fill("1481")
+    press(page, button(change, "Ask the broker"))
+    said(page, "The change is asked of the broker.")
+    press(page, button(actions, "Cancel"))
+    said(page, f"Order #{order_id} is cancelled")
+    assert server.wait_for_order(order_id, "CANCELLED")["filled_qty"] == 0
+
+    page.goto("/alerts/")
+    page.get_by_label("Search").fill("wipro")
+    press(page, page.get_by_role("button", name="Filter"))
+    press(page, page.locator("main table .sym").first)
+    press(page, page.get_by_role("button", name="Replay as a test"))
+    outcome = page.get_by_role("region", name="What would happen")
+    expect(outcome).to_contain_text("wait in the queue for you")
+    page.get_by_label("Alert message").fill("nonsense")
+    press(page, page.get_by_role("button", name="Test it"))
+    expect(outcome).to_contain_text("REJECTED")
 
 
 def test_the_second_of_two_tabs_is_told(server: Server, open_page: PageFactory) -> None:
@@ -105,7 +152,7 @@ def test_the_second_of_two_tabs_is_told(server: Server, open_page: PageFactory) 
     page.goto("/queue/")
     executed = server.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
     assert executed.status == 200
-    page.locator(f"#order-{order_id}").get_by_role("button", name=re.compile("Execute")).click()
+    button(row_of(page, order_id), "Execute").click()
     expect(page.locator("body")).to_contain_text(re.compile("already|just changed"))
 
 
@@ -115,60 +162,17 @@ def test_halt_is_one_press_from_any_page_and_resuming_needs_a_reason(
     order_id = new_order(server, "LT")
     page = open_page(server, javascript=False)
     page.goto("/orders/")
-    page.get_by_role("button", name=re.compile("halt", re.I)).first.click()
-    expect(page.locator("body")).to_contain_text("HALTED")
+    page.get_by_role("button", name="Halt").click()
+    expect(page.locator("#banner")).to_contain_text("Trading is HALTED.")
     page.goto("/queue/")
-    expect(page.locator(f"#order-{order_id}")).to_contain_text("On hold")
-    page.goto("/risk/")
+    expect(row_of(page, order_id)).to_contain_text("On hold")
+    page.locator("#halt").get_by_role("link", name="Resume…").click()
     change = page.locator("#change")
-    change.locator("[name=state]").select_option("ACTIVE")
-    change.get_by_role("button", name="Change the state").click()
-    expect(page.locator("#change")).to_contain_text("why trading may resume")
-    change.locator("[name=reason]").fill("the storm is over")
-    change.get_by_role("button", name="Change the state").click()
-    expect(page.locator("body")).not_to_contain_text("HALTED: everything")
+    expect(change.get_by_label("State", exact=True)).to_have_value("ACTIVE")
+    button(change, "Change the state").click()
+    expect(change).to_contain_text("why trading may resume")
+    change.get_by_label("Reason").fill("the storm is over")
+    button(change, "Change the state").click()
+    expect(page.locator("#banner")).to_be_empty()
     page.goto("/queue/")
-    expect(page.locator(f"#order-{order_id}")).to_contain_text("Passes")
-
-
-def test_a_lost_server_is_said_and_sending_is_off(server: Server, open_page: PageFactory) -> None:
-    order_id = new_order(server, "ONGC")
-    page = open_page(server)
-    page.goto("/queue/")
-    button = page.locator(f"#order-{order_id}").get_by_role("button", name=re.compile("Execute"))
-    expect(button).to_be_enabled()
-    page.context.set_offline(True)
-    expect(button).to_be_disabled()
-    page.context.set_offline(False)
-    expect(button).to_be_enabled()
-
-
-@pytest.mark.parametrize("size", ["wide", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible_and_fits(
-    server: Server, open_page: PageFactory, scheme: str, size: str
-) -> None:
-    order_id = new_order(server, f"FITS{scheme}{size}".upper())
-    page = open_page(server, scheme=scheme, size=size)
-    found: list[str] = []
-    for path in (*PAGES, f"/orders/{order_id}/", "/nowhere/"):
-        page.goto(path)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        found += [f"{path}: {violation}" for violation in accessibility_violations(page)]
-        if scrolls_sideways(page):
-            found.append(f"{path}: scrolls sideways")
-    assert not found, "\n".join(found)
-
-
-def test_the_login_page_is_accessible(server: Server, open_page: PageFactory) -> None:
-    page = open_page(server, logged_in=False)
-    page.goto("/queue/")
-    expect(page).to_have_url(re.compile("/accounts/login/"))
-    assert accessibility_violations(page) == []
-
-
-def test_logging_out_closes_the_desk(server: Server, open_page: PageFactory) -> None:
-    page = open_page(server)
-    page.get_by_role("button", name=re.compile("log out", re.I)).click()
-    page.goto("/queue/")
-    expect(page).to_have_url(re.compile("/accounts/login/"))
+    expect(row_of(page, order_id)).to_contain_text("Passes")

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from tests.support import actions, programs
 from tests.support.server import Server
@@ -40,8 +48,8 @@ class Problems:
         """`allowed`: where its requests may go."""
 
         def on_console(message: ConsoleMessage) -> None:
-            # A refused or unanswered request is the page's business.
-            expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+            # A refused, unanswered or replaced request is the page's business.
+            expected = ("Failed to load resource", "htmx:send", "htmx:afterRequest")
             if message.type == "error" and not message.text.startswith(expected):
                 self.found.append(f"console: {message.text}")
 
@@ -65,6 +73,15 @@ def log_in(page: Page, server: Server) -> None:
     page.locator("input[name=password]").fill(server.admin_password)
     page.locator("form:has(input[name=password]) [type=submit]").click()
     expect(page).not_to_have_url(f"{server.base_url}/accounts/login/")
+
+
+def press(page: Page, target: Locator) -> None:
+    """As a person of that page does: a tap where there is a touch screen, else a click."""
+    size = page.viewport_size
+    if size and size["width"] == SIZES["phone"][0]:
+        target.tap()
+    else:
+        target.click()
 
 
 def accessibility_violations(page: Page) -> list[str]:

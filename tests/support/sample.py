@@ -1,5 +1,7 @@
 """A desk with something of everything on it, filled as a user would: by webhook and REST API."""
 
+import uuid
+
 from tests.support.server import Server
 
 Alert = tuple[str, str, str, int, str, dict[str, object]]
@@ -65,3 +67,32 @@ def _send(server: Server, alert: Alert) -> int:
 def _execute(server: Server, order_id: int, outcome: str) -> None:
     server.api(f"/api/orders/{order_id}/execute/", method="POST", data={})
     server.wait_for_order(order_id, outcome)
+
+
+def new_order(server: Server, symbol: str, **details: object) -> int:
+    """The order of an alert of no strategy known here: it waits for a person. Its comment is HTML.
+
+    The same again is another order.
+    """
+    answer = server.send_alert(
+        {
+            "strategy_name": "by hand",
+            "alert_id": uuid.uuid4().hex,
+            "symbol": f"NSE:{symbol}",
+            "trade_details": {
+                "order_action": "BUY",
+                "quantity": 4,
+                "price": 1500,
+                "comment": "<script>alert(1)</script>{{7*7}}",
+                **details,
+            },
+        }
+    )
+    assert answer.status == 201, answer.body
+    return int(answer.json()["order_id"])
+
+
+def empty_queue(server: Server) -> None:
+    """Nothing waits any more of what other tests left."""
+    for order in server.api("/api/orders/queue/").json():
+        server.api(f"/api/orders/{order['id']}/cancel/", method="POST", data={})

@@ -232,6 +232,27 @@ def test_the_page_follows_an_order_that_has_not_ended(desk):
     assert reverse("order_live", args=[done.pk]) not in page
 
 
+@pytest.mark.parametrize(
+    ("status", "shown", "arrives"),
+    [
+        (Status.UNKNOWN, "none", "order_resolve"),
+        (Status.SENT, "none", "order_modify"),
+        (Status.EXECUTED, "modify", ""),
+        (Status.SENT, "modify", None),
+    ],
+)
+def test_the_form_that_is_due_comes_with_the_order_and_one_that_is_there_is_left_alone(
+    desk, status, shown, arrives
+):
+    order = order_in(status)
+    url = reverse("order_live", args=[order.pk])
+    answer = text_of(desk.client.get(url, {"v": "0-", "forms": shown}, headers=HX))
+    renewed = 'id="order-forms" hx-swap-oob="true"' in answer
+    assert renewed is (arrives is not None)
+    for name in ("order_resolve", "order_modify"):
+        assert (reverse(name, args=[order.pk]) in answer) is (name == arrives)
+
+
 def test_the_verdict_of_a_waiting_order_is_renewed_when_it_changes(desk):
     order = order_in(Status.WAITING)
     url = reverse("order_live", args=[order.pk])

@@ -44,6 +44,16 @@ def test_edit_opens_in_the_row_with_htmx(desk):
         assert f'name="{field}"' in row
 
 
+def test_enter_in_an_edit_form_saves_since_no_button_comes_before(desk):
+    order = order_in(Status.WAITING)
+    form = text_of(desk.client.get(reverse("order_edit", args=[order.pk]), headers=HX))
+    first = re.search(r'<button class="[^"]*" type="submit"[^>]*>', form)
+    assert first is not None
+    assert "formaction" not in first.group()
+    plain = text_of(desk.client.get(reverse("order_edit", args=[order.pk]), follow=True))
+    assert plain.count("formaction") == 2
+
+
 def test_edit_opens_on_the_queue_without_javascript(desk):
     order = order_in(Status.WAITING)
     response = desk.client.get(reverse("order_edit", args=[order.pk]), follow=True)

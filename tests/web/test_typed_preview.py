@@ -39,7 +39,7 @@ def typed(desk, order, headers=HX, **fields):
 def test_the_edit_form_asks_as_soon_as_it_is_open(desk):
     order = order_in(Status.WAITING)
     row = text_of(desk.client.get(reverse("order_edit", args=[order.pk]), headers=HX))
-    assert f'hx-post="{reverse("order_preview", args=[order.pk])}" hx-trigger="load"' in row
+    assert f'hx-post="{reverse("order_preview", args=[order.pk])}" hx-trigger="load, ' in row
 
 
 def test_the_verdict_is_of_what_is_typed_and_nothing_is_stored(desk, limits):

@@ -53,6 +53,7 @@ def _context(order: Order, **refused: Any) -> dict[str, Any]:
         "trigger": selectors.trigger_of(order),
         "other_leg": legs.other_leg(order),
         "modify_form": ModifyForm.of(order) if modifiable else None,
+        "forms": "resolve" if status is Status.UNKNOWN else "modify" if modifiable else "none",
         **refused,
     }
 
@@ -73,9 +74,11 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @require_safe
 def live(request: HttpRequest, order_id: int) -> HttpResponse:
-    """What moves on the order's page; 204 when it is still the version `v`."""
+    """What moves on the order's page; 204 when it is still the version `v`. The form below comes
+    along when it is not the one that the page shows, which `forms` names."""
     order = _story(order_id)
     context = _context(order)
+    context["forms_changed"] = request.GET.get("forms") != context["forms"]
     if request.GET.get("v") == context["live_key"]:
         return HttpResponse(status=204)
     return render(request, "trading/order_detail.html#live", context)
