@@ -192,6 +192,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 
+// On a narrow screen the tabs scroll: the page's own is in sight from the start.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
+
 new MutationObserver(() => toasts.querySelectorAll(".toast").forEach(fade)).observe(toasts, { childList: true });
 toasts.querySelectorAll(".toast").forEach(fade);
 showTheme();
