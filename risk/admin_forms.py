@@ -13,6 +13,7 @@ from django.db.models import Field
 from django.utils.text import capfirst
 
 from risk import portable, presets, settings_service
+from risk.examples import add_examples
 from risk.models import RiskSettings, symbol_entries
 from risk.settings_service import REASON_LENGTH
 from risk.settings_values import MONEY, SETTINGS, to_json
@@ -99,6 +100,7 @@ class RiskSettingsForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name_parts(self.fields["until"])
+        add_examples(self.fields)
         for name in MONEY:
             value = self.initial.get(name)
             if isinstance(value, Decimal):

@@ -22,8 +22,9 @@ from trading import (  # noqa: F401 – they register their models
     admin_instruments,
     admin_notices,
 )
+from trading.admin_examples import STRATEGY_EXAMPLES, ExamplesMixin
 from trading.domain.off_hours import misfit
-from trading.domain.values import OffHours, Product
+from trading.domain.values import OffHours, OrderType, Product
 from trading.models import (
     Alert,
     ClosedTrade,
@@ -67,8 +68,9 @@ class StrategyForm(StrategyRowForm):
 
 
 @admin.register(Strategy)
-class StrategyAdmin(admin.ModelAdmin):
+class StrategyAdmin(ExamplesMixin, admin.ModelAdmin):
     form = StrategyForm
+    examples = STRATEGY_EXAMPLES
     list_display = (
         "name",
         "execution_mode",
@@ -106,6 +108,7 @@ class StrategyAdmin(admin.ModelAdmin):
                 "fields": (
                     "default_order_type",
                     "default_product",
+                    "continuous_futures",
                     "sizing_mode",
                     "sizing_value",
                     "market_protection",
@@ -235,7 +238,8 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description="what", ordering="symbol")
     def what(self, order: Order) -> str:
-        return f"{order.side} {qty(order.qty)} {order.symbol}"
+        units = "(no quantity)" if order.needs_quantity else qty(order.qty)
+        return f"{order.side} {units} {order.symbol}"
 
     @admin.display(description="money", ordering="connection__kind")
     def money(self, order: Order) -> str:
@@ -243,7 +247,8 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description="price ₹", ordering="price")
     def shown_price(self, order: Order) -> str:
-        return price(order.price)
+        """With MARKET the price is only what the alert saw."""
+        return price(order.price) if OrderType(order.order_type).needs_price else "market"
 
     @admin.display(description="page")
     def page(self, order: Order) -> SafeString:

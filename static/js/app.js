@@ -197,6 +197,10 @@ function failed({ detail }) {
 
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
+// On a narrow screen the tabs scroll: the page's own is in sight from the start.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
+
 new MutationObserver(() => toasts.querySelectorAll(".toast").forEach(fade)).observe(toasts, { childList: true });
 toasts.querySelectorAll(".toast").forEach(fade);
 showTheme();

@@ -240,6 +240,24 @@ def test_more_than_is_open_is_refused_with_the_number(
     assert not Order.objects.exists()
 
 
+def test_an_exit_at_a_limit_rests_at_that_price(paper: BrokerConnection) -> None:
+    ours(paper, 40)
+    order = close(paper, limit=Decimal("1512.5"))
+    assert (order.order_type, order.price, order.qty) == ("LIMIT", Decimal("1512.5"), 40)
+    assert (order.side, order.reduce_only, order.status) == ("SELL", True, "QUEUED")
+
+
+def test_a_limit_between_two_ticks_is_refused_with_the_prices_beside_it(
+    paper: BrokerConnection,
+) -> None:
+    listed()
+    ours(paper, 40)
+    with pytest.raises(InvalidChange) as refused:
+        close(paper, limit=Decimal("1512.52"))
+    assert "use 1,512.50 or 1,512.55" in refused.value.errors["limit"][0]
+    assert not Order.objects.exists()
+
+
 def test_a_part_must_be_whole_lots(live: BrokerConnection) -> None:
     listed(exchange="NFO", tradingsymbol="NIFTY26NOVFUT", search_key="X", lot_size=75)
     place: dict[str, Any] = {

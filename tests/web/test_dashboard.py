@@ -139,7 +139,7 @@ def test_the_dashboard_names_the_contract_beside_the_alerts_symbol(desk):
     )
     page = text_of(desk.client.get(reverse("dashboard")))
     attention, events = page[page.index("Needs attention") :].split("Latest events")
-    assert '>NSE:BANKNIFTY1!</a> <span class="quiet">NFO:BANKNIFTY26DECFUT</span>' in attention
+    assert 'NSE:BANKNIFTY1!</a> <span class="quiet">NFO:BANKNIFTY26DECFUT</span>' in attention
     assert '10 NSE:NIFTY1!</span> <span class="quiet">NFO:NIFTY26DECFUT</span>' in events
 
 

@@ -12,12 +12,14 @@ from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, make_order
 from tests.support.trades import traded
 from tests.web.conftest import HOSTILE, make_alert, order_in, walk
+from trading import selectors
 from trading.domain.off_hours import book_day
 from trading.domain.order import Status
 from trading.domain.values import Origin, Variety
-from trading.models import BookEntry, Order, OrderAttempt, Trigger
+from trading.models import BookEntry, Fill, Order, OrderAttempt, Trigger
 from trading.services import lifecycle
 from trading.services.attempts import new_client_order_id
+from trading.web.timeline import timeline_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -47,6 +49,22 @@ def adopted(account: BrokerConnection, **fields: Any) -> Order:
         "broker_order_id": "251123000077",
     }
     return lifecycle.create(Order(**values | fields), Status.SENT, actor="BROKER", adoption=True)
+
+
+# -- the order of time ----------------------------------------------------------------------------
+
+
+def test_a_fill_told_in_whole_seconds_stands_behind_the_sending_of_its_order(desk, account):
+    order = order_in(Status.SENT, connection=account)
+    sent = order.events.get(to_status=Status.SENT).at
+    Fill.objects.create(
+        order=order, connection=account, trade_id="00000011", exchange="NSE", symbol="INFY",
+        product="MIS", side="BUY", qty=4, price=Decimal(1500), at=sent.replace(microsecond=0),
+    )  # fmt: skip
+    moments = timeline_of(selectors.order_with_story(order.pk))
+    assert [one.kind for one in moments][-1] == "fill"
+    assert moments[-1].at.microsecond == 0
+    assert moments[-1].after is None or moments[-1].after >= timedelta(0)
 
 
 # -- triggers -------------------------------------------------------------------------------------

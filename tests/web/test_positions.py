@@ -288,7 +288,7 @@ def test_a_part_is_exited(desk):
     assert Order.objects.get().qty == 15
 
 
-@pytest.mark.parametrize("qty", ["", "0", "-1", "1.5", "ten", "²"])
+@pytest.mark.parametrize("qty", ["0", "-1", "1.5", "ten", "²"])
 def test_a_part_that_is_no_quantity_is_said_beside_its_field(desk, qty):
     ours(desk.paper)
     answer = desk.client.post(
@@ -296,6 +296,33 @@ def test_a_part_that_is_no_quantity_is_said_beside_its_field(desk, qty):
     )
     assert answer.status_code == 422
     assert "field-bad" in text_of(answer)
+    assert not Order.objects.exists()
+
+
+def test_all_of_it_or_a_part_is_exited_at_a_limit(desk):
+    ours(desk.paper)
+    body = place(desk.paper, part="1", qty="15", limit="1,512.50", seen=40)
+    answer = desk.client.post(reverse("position_exit"), body)
+    assert "exits 15 NSE:INFY at ₹1,512.50" in said(answer)
+    desk.client.post(reverse("position_exit"), body | {"qty": "", "limit": "1520"})
+    orders = Order.objects.order_by("pk")
+    assert [(one.order_type, one.qty, one.price) for one in orders] == [
+        ("LIMIT", 15, Decimal("1512.5")),
+        ("LIMIT", 25, Decimal(1520)),
+    ]
+    assert all(one.reduce_only for one in orders)
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [("", "Enter a quantity, a limit price, or both."), ("0", "above 0"), ("dear", "such as")],
+)
+def test_an_exit_of_nothing_said_or_at_no_price_is_told_beside_its_field(desk, limit, text):
+    ours(desk.paper)
+    body = place(desk.paper, part="1", qty="", limit=limit, seen=40)
+    answer = desk.client.post(reverse("position_exit"), body)
+    assert answer.status_code == 422
+    assert text in text_of(answer)
     assert not Order.objects.exists()
 
 

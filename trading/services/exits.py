@@ -37,12 +37,14 @@ def exit_position(
     quantity: int | None,
     actor: str,
     seen: int | None = None,
+    limit: Decimal | None = None,
 ) -> Order:
-    """Queue a MARKET order that closes the position, or `quantity` units of it.
+    """Queue an order that closes the position, or `quantity` units of it: at market, or at `limit`.
 
     `quantity` None: all that no other unfinished order closes already. `seen`: the signed quantity
     that the person looked at; when it is another by now, nothing is done. Raises NotExecutable
-    (nothing open, account off, halted), InvalidChange (`qty`), Conflict (an exit is on its way).
+    (nothing open, account off, halted), InvalidChange (`qty`, `limit`), Conflict (an exit is on its
+    way).
     """
     with write_transaction():
         place = Place.locked(connection, exchange, tradingsymbol, product)
@@ -54,8 +56,11 @@ def exit_position(
             )
         units, notes = place.units_to_close(quantity)
         order = place.order(units, notes)
+        if limit is not None:
+            order.order_type, order.price = OrderType.LIMIT, limit
         _check_gates(order)
         _check_size(order)
+        _check_limit(order)
         reason = f"exit of {units} {place.word}"
         return lifecycle.create(order, Status.QUEUED, actor=actor, reason=reason)
 
@@ -194,3 +199,9 @@ def _check_size(order: Order) -> None:
     """Raise InvalidChange for more than the exchange takes in one order."""
     if texts := contract.problems(order).get("qty"):
         raise InvalidChange(" ".join(texts), errors={"qty": texts})
+
+
+def _check_limit(order: Order) -> None:
+    """Raise InvalidChange for a limit price that the exchange does not take."""
+    if texts := contract.problems(order).get("price"):
+        raise InvalidChange(" ".join(texts), errors={"limit": texts})

@@ -44,6 +44,18 @@ class Held:
         return Side.BUY if self.quantity < 0 else Side.SELL
 
     @property
+    def open_pnl(self) -> Decimal | None:
+        """Rupees at the last price known; None without one, or when the position is flat."""
+        if not self.quantity or self.last_price is None or self.average_price is None:
+            return None
+        return (self.last_price - self.average_price) * self.quantity * self.multiplier
+
+    @property
+    def value(self) -> Decimal | None:
+        """Rupees that all that may be closed is worth at the last price known."""
+        return None if self.last_price is None else self.last_price * self.most * self.multiplier
+
+    @property
     def open_units(self) -> int:
         """What an exit closes when nobody says how much: the position, else the holding."""
         return abs(self.quantity) or self.sellable

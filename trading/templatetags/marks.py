@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 
 from brokers.models import BrokerConnection
 from trading.domain.order import Status
-from trading.domain.values import Origin, Side, Variety
+from trading.domain.values import OrderType, Origin, Side, Variety
 from trading.models import Order
-from trading.templatetags.money import pnl, pnl_class
+from trading.templatetags.money import pnl, pnl_class, price
 
 register = template.Library()
 
@@ -119,6 +119,17 @@ def order_words(order: Order) -> str:
     """The order's kind in a trader's words: LIMIT · MIS · IOC."""
     validity = "" if order.validity == "DAY" else f" · {order.validity}"
     return f"{order.order_type} · {order.product}{validity}"
+
+
+@register.filter
+def order_prices(order: Order) -> str:
+    """The prices that the order names: “at ₹1,467.50, trigger ₹1,470.00”; empty at market."""
+    named = []
+    if order.price is not None and OrderType(order.order_type).needs_price:
+        named.append(f"at ₹{price(order.price)}")
+    if order.trigger_price is not None:
+        named.append(f"trigger ₹{price(order.trigger_price)}")
+    return ", ".join(named)
 
 
 @register.filter

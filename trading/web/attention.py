@@ -19,6 +19,7 @@ from trading.services import calendar
 from trading.services.limit_use import ScopeUse, limit_use, nearly_used
 from trading.services.logins import LoginDue
 from trading.templatetags.limits import setting_name, use_limit, use_used
+from trading.templatetags.money import qty
 from trading.web.context import Desk
 from trading.web.limits import use_anchor
 
@@ -149,4 +150,5 @@ def _calendar(now: datetime) -> Iterator[Attention]:
 
 def _about(order: Order, text: str, url: str = "") -> Attention:
     where = url or reverse("order", args=[order.pk])
-    return Attention(order.status, order.symbol, text, where, order)
+    units = "" if order.needs_quantity else f"{qty(order.qty)} "
+    return Attention(order.status, f"{order.side} {units}{order.symbol}", text, where, order)

@@ -24,6 +24,10 @@ from trading.services import exits
 Key = tuple[str, str, str]  # exchange, symbol, product
 
 
+def _percent(part: Decimal, whole: Decimal) -> Decimal | None:
+    return 100 * part / whole if whole else None
+
+
 def place_url(name: str, connection_id: int, key: Key) -> str:
     """The address of a page on one position."""
     exchange, symbol, product = key
@@ -73,6 +77,14 @@ class PositionRow:
         return self.theirs.last_price if self.theirs else None
 
     @property
+    def change(self) -> Decimal | None:
+        """Our open P&L in percent of what was paid for it; None when nothing of ours is open."""
+        ours = self.ours
+        if ours is None or not ours.qty or not ours.avg_price:
+            return None
+        return _percent(ours.unrealised, ours.avg_price * abs(ours.qty) * ours.multiplier)
+
+    @property
     def open(self) -> bool:
         """Open by anybody's figures."""
         return bool((self.ours and self.ours.qty) or (self.theirs and self.theirs.quantity))
@@ -119,6 +131,13 @@ class HoldingRow:
         if one.pnl is not None or one.last_price is None:
             return one.pnl
         return (one.last_price - one.average_price) * (one.quantity + one.t1_quantity)
+
+    @property
+    def change(self) -> Decimal | None:
+        """The P&L in percent of what was paid."""
+        one = self.holding
+        cost = one.average_price * (one.quantity + one.t1_quantity)
+        return None if self.pnl is None else _percent(self.pnl, cost)
 
     @property
     def value(self) -> Decimal | None:

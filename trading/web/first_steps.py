@@ -53,7 +53,7 @@ def _on_paper() -> list[Step]:
         Step(
             Alert.objects.filter(outcome=Alert.Outcome.ACCEPTED).exists(),
             "Send the first alert",
-            f"A ready command line on the settings page: its order, one share {where}, "
+            f"A ready command line on the settings page: its order, ten shares {where}, "
             "waits in the queue.",
             f"{settings_url}#first-alert",
             "Copy the command",

@@ -22,32 +22,63 @@ class PlaceForm(forms.Form):
 
 
 class ExitForm(forms.Form):
-    """How much to close. `seen`: the quantity that was open when the page was made."""
+    """How much to close, and at what price: one of the two at least.
+
+    `seen`: the quantity that was open when the page was made.
+    """
 
     seen = forms.IntegerField(widget=forms.HiddenInput)
-    qty = QuantityField(label="Quantity to exit", min_value=1, max_value=MAX_QUANTITY)
+    qty = QuantityField(
+        label="Quantity to exit",
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        required=False,
+        help_text="Empty: all of it. Example: 25.",
+    )
+    limit = PriceField(
+        label="Limit price ₹",
+        help_text="Empty: at market. Example: 1,512.50; what does not fill expires at the close.",
+    )
 
     @classmethod
     def of(cls, data: Any = None, *, seen: int = 0) -> "ExitForm":
         return cls(data, initial={"seen": seen}, auto_id="id_exit_%s")
 
+    def clean(self) -> dict[str, Any]:
+        asked: dict[str, Any] = super().clean() or {}
+        if not self.errors and asked["qty"] is None and asked["limit"] is None:
+            self.add_error("qty", "Enter a quantity, a limit price, or both.")
+        return asked
+
 
 class ProtectForm(forms.Form):
     """A stop, a target, or both, each with the limit price of its order."""
 
-    stop_trigger = PriceField(label="Stop: trigger ₹")
-    stop_price = PriceField(label="Stop: limit price ₹")
-    target_trigger = PriceField(label="Target: trigger ₹")
-    target_price = PriceField(label="Target: limit price ₹")
-    qty = QuantityField(label="Quantity", min_value=1, max_value=MAX_QUANTITY, required=False)
+    stop_trigger = PriceField(
+        label="Stop: trigger ₹",
+        help_text="Where a loss is cut. Example: 1,470 under shares bought at 1,500.",
+    )
+    stop_price = PriceField(
+        label="Stop: limit price ₹",
+        help_text="Beyond the trigger, so that it fills. Empty: same. Example: 1,465.",
+    )
+    target_trigger = PriceField(
+        label="Target: trigger ₹", help_text="Where the profit is taken. Example: 1,560."
+    )
+    target_price = PriceField(
+        label="Target: limit price ₹", help_text="Empty: the trigger. Example: 1,559.50."
+    )
+    qty = QuantityField(
+        label="Quantity",
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        required=False,
+        help_text="Empty: all of it. Example: 25.",
+    )
 
     @classmethod
     def of(cls, data: Any = None) -> "ProtectForm":
-        form = cls(data, auto_id="id_protect_%s")
-        form.fields["qty"].help_text = "Empty: all of it."
-        form.fields["stop_price"].help_text = "Beyond the trigger, so that it fills. Empty: same."
-        form.fields["target_price"].help_text = "Empty: the trigger."
-        return form
+        return cls(data, auto_id="id_protect_%s")
 
     @property
     def legs(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The story of an order in one list: alert, decisions, attempts, fills, in the order of time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,10 @@ _CLEARABLE = frozenset({"price", "trigger_price"})
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry. `kind`: alert, event, attempt or fill. `after`: since the entry before."""
+    """One entry. `kind`: alert, event, attempt or fill. `after`: since the entry before.
+
+    `place`: where it stands in the order of time, when that is not `at`.
+    """
 
     at: datetime
     kind: str
@@ -31,6 +34,7 @@ class Moment:
     status: str = ""
     changes: tuple[tuple[str, str], ...] = ()
     after: timedelta | None = None
+    place: datetime | None = None
 
 
 def timeline_of(order: Order) -> list[Moment]:
@@ -44,25 +48,16 @@ def timeline_of(order: Order) -> list[Moment]:
         text = f"{alert.strategy_name or 'no strategy'} · {alert.platform}"
         moments.append(Moment(alert.received_at, "alert", f"Alert {alert.pk} received", text=text))
     rank = {"alert": 0, "event": 1, "attempt": 2, "fill": 3}
-    moments.sort(key=lambda one: (one.at, rank[one.kind]))
+    moments.sort(key=lambda one: (one.place or one.at, rank[one.kind]))
     return [
         _with_gap(one, moments[place - 1] if place else None) for place, one in enumerate(moments)
     ]
 
 
 def _with_gap(moment: Moment, before: Moment | None) -> Moment:
-    if before is None:
+    if before is None or moment.at < before.at:
         return moment
-    return Moment(
-        moment.at,
-        moment.kind,
-        moment.title,
-        moment.actor,
-        moment.text,
-        moment.status,
-        moment.changes,
-        after=moment.at - before.at,
-    )
+    return replace(moment, after=moment.at - before.at)
 
 
 def _of_event(event: OrderEvent) -> Moment:
@@ -120,4 +115,13 @@ def _of_attempt(attempt: OrderAttempt) -> list[Moment]:
 
 def _of_fill(fill: Fill) -> Moment:
     title = f"Filled {qty_text(fill.qty)} at ₹{price_text(fill.price)}"
-    return Moment(fill.at, "fill", title, text=f"Trade {fill.trade_id}")
+    text = f"Trade {fill.trade_id}"
+    return Moment(fill.at, "fill", title, text=text, place=_within_its_second(fill))
+
+
+def _within_its_second(fill: Fill) -> datetime:
+    """Brokers tell whole seconds: without this, a fill would stand before its order was sent."""
+    if fill.at.microsecond:
+        return fill.at
+    end = fill.at + timedelta(seconds=1)
+    return min(end, max(fill.booked_at, fill.at)) if fill.booked_at else end

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from risk.examples import help_of, with_example
 from risk.models import WHOLE_LIMITS, RiskSettings, symbol_entries
 from risk.settings_values import (
     GLOBAL_ONLY,
@@ -113,7 +114,7 @@ class WhatIfForm(forms.Form):
         min_value=1,
         max_value=MOST_DAYS,
         required=False,
-        help_text="The alerts of so many days, today included.",
+        help_text="The alerts of so many days, today included. Example: 30.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
         error_messages={"invalid": f"Enter a whole number from 1 to {MOST_DAYS}."},
     )
@@ -157,7 +158,7 @@ def _field(name: str) -> forms.Field:
     label, unit = label_of(name).capitalize(), UNITS.get(name, "")
     common: dict[str, Any] = {
         "label": f"{label} ({unit})" if unit else label,
-        "help_text": str(RiskSettings._meta.get_field(name).help_text),  # type: ignore[union-attr]
+        "help_text": help_of(name),
         "required": False,
     }
     if name in SWITCHES:
@@ -167,7 +168,7 @@ def _field(name: str) -> forms.Field:
             choices=[(word.value, word.value) for word in ClampMode], **{**common, "required": True}
         )
     if name == "no_trade_windows":
-        common["help_text"] = "Hours (IST) without entries, one a line: Mon-Fri 12:00-13:30."
+        common["help_text"] = with_example(name, "Hours (IST) without entries, one a line.")
         return _WindowsField(**common)
     if name in ("symbol_whitelist", "symbol_blacklist"):
         return _SymbolsField(**common)

@@ -1,6 +1,7 @@
 """The whole story of one order, and what can be done with it."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ from trading.services import legs, queue
 from trading.services.errors import Conflict, ServiceError
 from trading.web.book_entries import candidates_of
 from trading.web.forms import ModifyForm, ResolveForm, add_service_errors
-from trading.web.rows import checks_of, preview_of, sent_until, uses_key
+from trading.web.rows import QueueRow, checks_of, preview_of, sent_until, uses_key
 from trading.web.story import result_of, way_of
 from trading.web.timeline import timeline_of
 from trading.web.views.shared import actor, order_link, order_or_404, told
@@ -37,13 +38,15 @@ def _context(order: Order, **refused: Any) -> dict[str, Any]:
     preview = preview_of(decision) if decision else None
     checks = checks_of(decision) if decision else []
     verdict_key = f"{preview.key}-{uses_key(checks)}" if preview else ""
+    now = None if order.ended else QueueRow(order, last_price=_last_price(order))
     return {
         "order": order,
-        "live_key": f"{order.version}-{verdict_key}",
+        "live_key": f"{order.version}-{verdict_key}-{now and now.last_price}",
         "timeline": timeline_of(order),
         "way": way_of(order),
         "result": result_of(order),
         "preview": preview,
+        "now": now,
         "now_checks": checks,
         "ended": order.ended,
         "sent_until": sent_until(order),
@@ -56,6 +59,10 @@ def _context(order: Order, **refused: Any) -> dict[str, Any]:
         "forms": "resolve" if status is Status.UNKNOWN else "modify" if modifiable else "none",
         **refused,
     }
+
+
+def _last_price(order: Order) -> Decimal | None:
+    return selectors.last_prices_of([order]).get(order.instrument)
 
 
 def _resolve_form(order: Order, data: Any = None) -> ResolveForm:

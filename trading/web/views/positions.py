@@ -16,6 +16,7 @@ from trading import selectors
 from trading.models import Order
 from trading.services import exits, market_data, questions
 from trading.services.errors import InvalidChange, ServiceError
+from trading.templatetags.money import price as price_text
 from trading.web.books import Key, books, place_url, totals
 from trading.web.forms import add_service_errors
 from trading.web.position_forms import ExitForm, PlaceForm, ProtectForm
@@ -86,24 +87,25 @@ def position(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def close(request: HttpRequest) -> HttpResponse:
-    """Close the position, or with `part` the quantity that was typed."""
+    """Close the position at market, or with `part` as it was typed: how much, at what price."""
     connection, key = place = _place(request.POST)
-    quantity, seen = None, None
+    quantity, seen, limit = None, None, None
     form = ExitForm.of(request.POST)
     if "part" in request.POST:
         if not form.is_valid():
             return _page_of(request, place, 422, exit_form=form)
-        quantity, seen = form.cleaned_data["qty"], form.cleaned_data["seen"]
+        quantity, seen, limit = (form.cleaned_data[name] for name in ("qty", "seen", "limit"))
 
     def action() -> SafeString:
         order = exits.exit_position(
-            connection, *key, quantity=quantity, actor=actor(request), seen=seen
+            connection, *key, quantity=quantity, actor=actor(request), seen=seen, limit=limit
         )
         return format_html(
-            "Order {} exits {} {}: a worker sends it next.",
+            "Order {} exits {} {}{}: a worker sends it next.",
             order_link(order),
             order.qty,
             order.symbol,
+            f" at ₹{price_text(limit)}" if limit is not None else "",
         )
 
     if not told(request, action):

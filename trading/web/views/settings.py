@@ -1,5 +1,6 @@
 """Settings: the webhook and its secret, accounts, strategies, limits, and the ways to the rest."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from sigmatrader.addresses import public_address
 from sigmatrader.crypto import CryptoError
 from trading.models import Strategy, WebhookSecret
 from trading.services import webhook_secrets
+from trading.services.connections import Accounts
 from trading.web import accounts
 from trading.web.forms import RotateForm, SecretForm
 
@@ -37,14 +39,26 @@ def _page(
         "secrets": WebhookSecret.objects.select_related("strategy"),
         "cards": accounts.cards(),
         "addresses": addresses,
-        "strategies": Strategy.objects.select_related("connection").annotate(
-            has_own_secret=Exists(own_secret)
+        "strategies": _with_accounts(
+            Strategy.objects.select_related("connection").annotate(
+                has_own_secret=Exists(own_secret)
+            )
         ),
         "limits": RiskSettings.objects.select_related("strategy"),
         "second_factor": second_factor.confirmed_device(request.user),
         "recovery_codes_left": second_factor.recovery_codes_left(request.user),
     }
     return render(request, "trading/settings.html", context)
+
+
+def _with_accounts(strategies: Iterable[Strategy]) -> list[dict[str, Any]]:
+    """Each strategy with the account that its orders go to, and what is wrong with that."""
+    account_of = Accounts()
+    found = []
+    for strategy in strategies:
+        account, problem = account_of(strategy)
+        found.append({"strategy": strategy, "account": account, "problem": problem})
+    return found
 
 
 def _chosen(request: HttpRequest) -> tuple[SecretForm, Strategy | None]:
