@@ -320,6 +320,19 @@ def test_one_order_that_the_broker_will_not_speak_of_hides_no_other(desk: Desk) 
     assert "does not exist" in one.error
 
 
+def test_a_broker_that_speaks_of_no_order_is_not_asked_for_each(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contract_notes, "_MOST_ALONE", 2)
+    for _ in range(4):
+        filled(desk, qty=1)
+    Order.objects.update(tradingsymbol="NOSUCH")
+    desk.move_to(OVER)
+    steps(desk)
+    assert [len(symbols) for symbols in symbols_asked(desk)] == [4, 1, 1]
+    assert (read_of().told, read_of().orders) == (0, 4)
+
+
 def test_an_app_without_that_permission_is_not_asked_again(desk: Desk) -> None:
     round_trip(desk)
     desk.faults.always("charges", faults.permission_ip())

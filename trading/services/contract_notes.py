@@ -36,6 +36,8 @@ _AGAIN_AFTER: Final = timedelta(minutes=5)
 _MOST_FAILURES: Final = 6
 # Together with others, then by itself: one that the broker won't speak of must not hide the rest.
 _MOST_REFUSALS: Final = 2
+# When it speaks of none of so many, it is not about them.
+_MOST_ALONE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ def step(connection: BrokerConnection, broker: Broker, now: datetime) -> bool:
     if read is None:
         return False
     executed = _executed(connection, read.day)
-    batch = _batch([one for one in executed if not one.settled])
+    refused = sum(one.refusals >= _MOST_REFUSALS for one in executed)
+    missing = [one for one in executed if not one.settled]
+    batch = _batch(missing) if refused < _MOST_ALONE else []
     if not batch:
         _finish(read, executed, now)
         return True
