@@ -4,7 +4,7 @@ Every adapter keeps the same promises; tests/brokers/conformance.py checks them.
 are Decimal rupees, quantities whole units (lots on MCX and CDS), times aware UTC.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,7 +51,7 @@ class Capabilities:
     triggers: holds GTT triggers. reports_at_once: an order that `place` accepted is in the very
     next read of the book. simulated: no real money. modifies: changes working orders. two_leg:
     holds a stop and a target of which one cancels the other. sessions: needs a daily login, and
-    keeps the exchanges' hours.
+    keeps the exchanges' hours. tells_charges: says what executed orders cost.
     """
 
     triggers: bool
@@ -60,6 +60,7 @@ class Capabilities:
     modifies: bool
     two_leg: bool = False
     sessions: bool = False
+    tells_charges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,21 @@ class OrderCost:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutedOrder:
+    """An order as it was executed: `quantity` units at `average_price`."""
+
+    order_id: str
+    exchange: str
+    tradingsymbol: str
+    side: Side
+    product: Product
+    order_type: OrderType
+    variety: Variety
+    quantity: int
+    average_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """The last price in rupees and when it was told; the day's circuit where there is one."""
 
@@ -332,6 +348,11 @@ class Broker(Protocol):
 
     def order_cost(self, request: OrderRequest) -> OrderCost:
         """What `request` would take; nothing is placed. Raises NotSupported where unknown."""
+        ...
+
+    def charges(self, executed: Sequence[ExecutedOrder]) -> list[Decimal]:
+        """What each of `executed` cost, in rupees and in their order: all that its contract note
+        charges. Refused: it does not speak of one of them. Raises NotSupported where unknown."""
         ...
 
     def instruments(self) -> Iterator[InstrumentRow]:

@@ -134,6 +134,7 @@ def charge_rates(db: None) -> None:
     from django.apps import apps
 
     import_module("trading.migrations.0009_performance").seed(apps, None)
+    import_module("trading.migrations.0012_contract_notes").correct(apps, None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """The paper broker: the port over a book of its own, with play money."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from brokers.paper.rules import check_request
 from brokers.port import (
     BrokerPosition,
     Capabilities,
+    ExecutedOrder,
     Holding,
     InstrumentRow,
     Margins,
@@ -155,6 +156,9 @@ class PaperBroker:
         before = funds.orders_margin(stakes, working, rates)
         after = funds.orders_margin(stakes, [*working, claim], rates)
         return OrderCost(required=after - before, charges=Decimal(0))
+
+    def charges(self, executed: Sequence[ExecutedOrder]) -> list[Decimal]:
+        raise NotSupported("The paper broker charges nothing.")
 
     def instruments(self) -> Iterator[InstrumentRow]:
         raise NotSupported("The paper broker has no instrument list of its own.")

@@ -1,7 +1,7 @@
 """Zerodha behind the port, over Kite Connect."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from brokers.errors import (
 from brokers.port import (
     BrokerPosition,
     Capabilities,
+    ExecutedOrder,
     Holding,
     InstrumentRow,
     Margins,
@@ -48,6 +49,7 @@ CAPABILITIES: Final = Capabilities(
     modifies=True,
     two_leg=True,
     sessions=True,
+    tells_charges=True,
 )
 
 
@@ -238,6 +240,17 @@ class ZerodhaBroker:
                 return portfolio.cost_of(self._client.order_margins([mapping.cost_form(request)]))
             except PermissionRefused as error:
                 raise NotSupported(error.message, code=error.code) from None
+
+    def charges(self, executed: Sequence[ExecutedOrder]) -> list[Decimal]:
+        """By Kite's virtual contract note, at today's rates. The depository's fee is not in it."""
+        if not executed:
+            return []
+        with _readable("contract note"):
+            try:
+                rows = self._client.contract_note([mapping.note_form(one) for one in executed])
+            except PermissionRefused as error:
+                raise NotSupported(error.message, code=error.code) from None
+            return portfolio.charges_of(rows, executed)
 
     def instruments(self) -> Iterator[InstrumentRow]:
         def tell(line: int, wrong: str) -> None:

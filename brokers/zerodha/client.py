@@ -153,6 +153,11 @@ class KiteClient:
         self._shared.pace.wait()
         return self._call(Call.PLACE, lambda: self._kite.order_margins(list(orders)))
 
+    def contract_note(self, orders: Sequence[Mapping[str, Any]]) -> Any:
+        """What executed orders cost; a refusal says of which it can't be told. Places nothing."""
+        self._shared.pace.wait()
+        return self._call(Call.PLACE, lambda: self._kite.get_virtual_contract_note(list(orders)))
+
     def last_prices(self, names: Collection[str]) -> dict[str, Any]:
         """Last prices by EXCHANGE:SYMBOL; names that Kite does not know are absent."""
         return self._quoted(self._kite.ltp, names)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from brokers.errors import NotSupported, Refused
-from brokers.port import BrokerStatus, OrderReport, OrderRequest, Trade
+from brokers.port import BrokerStatus, ExecutedOrder, OrderReport, OrderRequest, Trade
 from brokers.zerodha.answers import clean
 from brokers.zerodha.rows import (
     BadRow,
@@ -354,6 +354,22 @@ def cost_form(request: OrderRequest) -> dict[str, Any]:
         "trigger_price": (
             float(request.trigger_price or 0) if request.order_type.needs_trigger else 0
         ),
+    }
+
+
+def note_form(executed: ExecutedOrder) -> dict[str, Any]:
+    """An executed order as the virtual contract note wants it."""
+    gtt = executed.variety is Variety.GTT
+    return {
+        "order_id": executed.order_id,
+        "exchange": executed.exchange,
+        "tradingsymbol": executed.tradingsymbol,
+        "transaction_type": str(executed.side),
+        "variety": str(Variety.REGULAR if gtt else executed.variety),
+        "product": str(executed.product),
+        "order_type": str(executed.order_type),
+        "quantity": executed.quantity,
+        "average_price": float(executed.average_price),
     }
 
 

@@ -4,10 +4,11 @@ Positions: profit is value + quantity × last price × multiplier, where value i
 what was bought. Kite does not keep `realised` up to date, so both halves are worked out here.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from brokers.port import BrokerPosition, Holding, Margins, OrderCost
+from brokers.port import BrokerPosition, ExecutedOrder, Holding, Margins, OrderCost
 from brokers.zerodha.rows import (
     BadRow,
     Row,
@@ -20,6 +21,7 @@ from brokers.zerodha.rows import (
     rounded,
     row_of,
     rows_of,
+    text,
     units,
     word,
 )
@@ -100,6 +102,29 @@ def cost_of(data: object) -> OrderCost:
     return OrderCost(
         required=required_number(rows[0], "total"), charges=number(charges, "total") or _ZERO
     )
+
+
+def charges_of(data: object, executed: Sequence[ExecutedOrder]) -> list[Decimal]:
+    """The totals of a virtual contract note: a row for each order, in their order.
+
+    Its rows carry no id, so each must say again what it is about. Raises BadRow.
+    """
+    rows = rows_of(data, "contract note's rows")
+    if len(rows) != len(executed):
+        raise BadRow(f"it has {len(rows)} rows for {len(executed)} orders")
+    return [_total_of(row, order) for row, order in zip(rows, executed, strict=True)]
+
+
+def _total_of(row: Row, order: ExecutedOrder) -> Decimal:
+    about = (text(row, "exchange"), text(row, "tradingsymbol"), text(row, "transaction_type"))
+    if about != (order.exchange, order.tradingsymbol, order.side) or (
+        quantity(row, "quantity") != order.quantity
+    ):
+        raise BadRow(f"a row is not about order {order.order_id}")
+    total = required_number(row_of(row.get("charges"), "the charges"), "total")
+    if total < 0:
+        raise BadRow("total is negative")
+    return rounded(total, "total")
 
 
 def last_price_of(row: Row) -> Decimal | None:

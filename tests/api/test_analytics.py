@@ -34,6 +34,7 @@ def test_the_summary_tells_gross_charges_and_net(api, strategy):
         "flat": 0,
         "gross": "1000",
         "charges": "82.97",
+        "charges_told": "0",
         "net": "917.03",
         "won": "917.03",
         "lost": "0",

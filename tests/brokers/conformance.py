@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from brokers.errors import NotSent, Refused
-from brokers.port import Broker, BrokerStatus, OrderReport, OrderRequest
+from brokers.errors import NotSent, NotSupported, Refused
+from brokers.port import Broker, BrokerStatus, ExecutedOrder, OrderReport, OrderRequest
 from trading.domain.values import InstrumentKey, OrderType, Product, Side, Validity, Variety
 
 KEY = InstrumentKey("NSE", "INFY")
@@ -315,6 +315,46 @@ def test_a_position_takes_margin_and_gives_it_back(venue: Venue) -> None:
     assert during.used > before.used
     report_in(venue, place(venue, request(Side.SELL, quantity=100)), BrokerStatus.COMPLETE)
     assert venue.broker.margins().available == before.available
+
+
+def test_what_executed_orders_cost_is_told_in_their_order_or_not_supported(venue: Venue) -> None:
+    executed = [
+        ExecutedOrder(
+            order_id=str(quantity),
+            exchange=KEY.exchange,
+            tradingsymbol=KEY.tradingsymbol,
+            side=Side.BUY,
+            product=Product.MIS,
+            order_type=OrderType.MARKET,
+            variety=Variety.REGULAR,
+            quantity=quantity,
+            average_price=Decimal("1500.25"),
+        )
+        for quantity in (20, 10, 30)
+    ]
+    if not venue.broker.capabilities.tells_charges:
+        with pytest.raises(NotSupported):
+            venue.broker.charges(executed)
+        return
+    second, first, third = venue.broker.charges(executed)
+    assert Decimal(0) < first < second < third
+    assert venue.broker.charges([]) == []
+
+
+def test_charges_of_what_does_not_exist_are_refused(venue: Venue) -> None:
+    unknown = ExecutedOrder(
+        order_id="1",
+        exchange=OTHER.exchange,
+        tradingsymbol=OTHER.tradingsymbol,
+        side=Side.BUY,
+        product=Product.MIS,
+        order_type=OrderType.MARKET,
+        variety=Variety.REGULAR,
+        quantity=1,
+        average_price=Decimal(1500),
+    )
+    with pytest.raises(Refused):
+        venue.broker.charges([unknown])
 
 
 def test_last_prices_has_what_is_known_and_nothing_else(venue: Venue) -> None:

@@ -16,7 +16,8 @@ from tests.support.totals import work_all
 from tests.support.trades import traded
 from tests.web.conftest import HOSTILE, HX
 from trading import analytics
-from trading.models import AnalyticsRebuild, ClosedTrade
+from trading.models import AnalyticsRebuild, ChargesRead, ClosedTrade, DayTotal
+from trading.services import day_totals
 
 pytestmark = [
     pytest.mark.django_db,
@@ -230,10 +231,30 @@ def test_the_csv_of_the_page_has_the_filters_of_the_page(desk):
     assert f'href="{reverse("analytics_csv")}?period=today&amp;symbol=INFY"' in page.text
 
 
+def test_the_page_says_how_much_of_the_charges_the_broker_told_and_why_not_all(desk):
+    round_trip(desk.paper)
+    DayTotal.objects.update(told=1, told_charges=Decimal("30.30"))
+    ChargesRead.objects.create(
+        connection=desk.paper,
+        day=FRIDAY.date(),
+        orders=2,
+        told=1,
+        error="The instrument <NSE:OLD> does not exist.",
+        finished_at=FRIDAY,
+    )
+    text = look(desk).text
+    assert "₹30.30 are the broker’s own figure" in text
+    assert "₹52.67 are estimated" in text
+    assert "the broker told the charges of 1 of 2 orders; the others stay estimated" in text
+    assert "The instrument &lt;NSE:OLD&gt; does not exist." in text
+    assert "What the charges leave out" in text
+    assert "exercised or assigned at expiry" in text
+
+
 def test_the_totals_can_be_made_anew_without_a_script(desk):
     round_trip(desk.paper)
     page = look(desk)
-    assert "Of 1 trade the broker told the charges of 0" in page.text
+    assert "All ₹82.97 of the charges are estimated" in page.text
     here = f"{reverse('analytics')}?money=paper"
     answer = desk.client.post(reverse("analytics_rebuild"), {"next": here}, follow=True)
     assert answer.redirect_chain == [(here, 302)]

@@ -2,12 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.urls import reverse
 
 from trading.domain.charges import ChargeSegment
 from trading.models import AnalyticsRebuild, ChargeRate
+from trading.services.trade_charges import current_schedule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("charge_rates")]
 
@@ -35,6 +38,50 @@ def test_every_segment_comes_with_rates_that_say_where_they_are_from() -> None:
     assert not ChargeRate.objects.filter(source="").exists()
     for row in ChargeRate.objects.all():
         row.full_clean()
+
+
+@pytest.mark.parametrize(
+    ("segment", "exchange", "until_2026", "today"),
+    [
+        ("EQUITY_INTRADAY", "NSE", "0.00307", "0.00307"),
+        ("EQUITY_DELIVERY", "BSE", "0.00375", "0.00375"),
+        ("FUTURES", "NFO", "0.00183", "0.00183"),
+        ("FUTURES", "BFO", "0", "0"),
+        ("OPTIONS", "NFO", "0.03553", "0.03553"),
+        ("OPTIONS", "BFO", "0.0325", "0.0325"),
+        ("CURRENCY_FUTURES", "CDS", "0.0004", "0.0004"),
+        ("CURRENCY_OPTIONS", "CDS", "0.0331", "0.0331"),
+        ("COMMODITY_FUTURES", "MCX", "0.0021", "0.0021"),
+        ("COMMODITY_OPTIONS", "MCX", "0.0418", "0.0418"),
+        ("COMMODITY_FUTURES", "NCO", "0.0001", "0.0001"),
+        ("COMMODITY_OPTIONS", "NCO", "0.001", "0.001"),
+    ],
+)
+def test_the_exchanges_charge_has_the_investor_protection_fund_in_it(
+    segment, exchange, until_2026, today
+) -> None:
+    schedule = current_schedule()
+    for day, percent in ((date(2026, 2, 27), until_2026), (date(2026, 11, 27), today)):
+        found = schedule.find(ChargeSegment(segment), exchange, day)
+        assert found is not None
+        assert found.transaction == Decimal(percent)
+
+
+def test_an_update_corrects_what_came_with_the_program_and_nothing_that_was_changed() -> None:
+    ChargeRate.objects.all().delete()
+    import_module("trading.migrations.0009_performance").seed(apps, None)
+    first = ChargeRate.objects.filter(valid_from=date(2024, 10, 1))
+    first.filter(segment="OPTIONS", exchange="NFO").update(brokerage_cap=15)
+    first.filter(segment="FUTURES", exchange="NFO").update(transaction=Decimal("0.002"))
+    later = list(ChargeRate.objects.exclude(valid_from=date(2024, 10, 1)).values_list())
+    import_module("trading.migrations.0012_contract_notes").correct(apps, None)
+    assert first.get(segment="OPTIONS", exchange="NFO").transaction == Decimal("0.03503")
+    assert first.get(segment="FUTURES", exchange="NFO").transaction == Decimal("0.002")
+    corrected = first.get(segment="EQUITY_DELIVERY", exchange="NSE")
+    assert corrected.transaction == Decimal("0.00307")
+    assert "IPFT" in corrected.source
+    assert first.filter(source__contains="IPFT").count() == 5
+    assert list(ChargeRate.objects.exclude(valid_from=date(2024, 10, 1)).values_list()) == later
 
 
 def test_the_list_reads_like_the_brokers_own(admin_client) -> None:

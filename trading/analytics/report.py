@@ -9,6 +9,7 @@ from trading.analytics import execution, totals
 from trading.analytics.exposure import exposure
 from trading.analytics.filters import Filter
 from trading.analytics.rebuild import Rebuild, current, pending_days
+from trading.analytics.told import Untold, untold
 from trading.domain.performance import (
     Distribution,
     Group,
@@ -46,7 +47,8 @@ class Report:
     exposure: list[tuple[date, Decimal]] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)  # of the accounts whose trades are added up
     charges_as_of: date | None = None
-    charges_by_broker: int = 0
+    charges_by_broker: int = 0  # trades both of whose orders' charges the broker told
+    charges_untold: list[Untold] = field(default_factory=list)
     pending_days: int = 0
     rebuild: Rebuild | None = None
 
@@ -74,6 +76,7 @@ def report(asked: Filter) -> Report:
         kinds=sorted(set(rows.values_list("connection__kind", flat=True).distinct())),
         charges_as_of=_charges_as_of(),
         charges_by_broker=whole.told,
+        charges_untold=untold(asked),
         pending_days=pending_days(),
         rebuild=current(),
     )

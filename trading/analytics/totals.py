@@ -36,6 +36,7 @@ _SUMS: Final = {
     "n_r": Sum("r_trades"),
     "n_held": Sum("held_seconds"),
     "n_told": Sum("told"),
+    "s_told": Sum("told_charges"),
 }
 
 
@@ -81,6 +82,7 @@ def _total(row: dict[str, Any]) -> Total:
         r_trades=row["n_r"],
         held=timedelta(seconds=row["n_held"]),
         told=row["n_told"],
+        told_charges=row["s_told"],
     )
 
 

@@ -25,7 +25,8 @@ _EDGES: Final[Mapping[str, Sequence[int]]] = {
 class Trade:
     """A piece of a position that was opened and closed. Rupees; `gross` is before charges.
 
-    `risk`: rupees that the planned stop put at stake; None without a stop.
+    `risk`: rupees that the planned stop put at stake; None without a stop. `told_charges`: of the
+    charges, what is the broker's own word; `told`: of both orders it is.
     """
 
     opened_at: datetime
@@ -40,7 +41,8 @@ class Trade:
     gross: Decimal
     charges: Decimal
     risk: Decimal | None = None
-    told: bool = False  # the charges are the broker's own word
+    told: bool = False
+    told_charges: Decimal = ZERO
 
     @property
     def net(self) -> Decimal:
@@ -73,6 +75,7 @@ class Total:
     r_trades: int = 0  # of which the risk is known
     held: timedelta = timedelta(0)
     told: int = 0  # of which the broker itself told the charges
+    told_charges: Decimal = ZERO  # rupees of `charges` that it told
 
     @classmethod
     def of(cls, trade: Trade) -> "Total":
@@ -92,6 +95,7 @@ class Total:
             r_trades=int(r_multiple is not None),
             held=trade.holding,
             told=int(trade.told),
+            told_charges=trade.told_charges,
         )
 
     @property
@@ -117,6 +121,7 @@ class Total:
             r_trades=self.r_trades + other.r_trades,
             held=self.held + other.held,
             told=self.told + other.told,
+            told_charges=self.told_charges + other.told_charges,
         )
 
 
@@ -138,6 +143,7 @@ class Summary:
     flat: int = 0
     gross: Decimal = ZERO
     charges: Decimal = ZERO
+    charges_told: Decimal = ZERO  # of these, what the broker itself told
     net: Decimal = ZERO
     won: Decimal = ZERO
     lost: Decimal = ZERO  # zero or negative
@@ -154,6 +160,11 @@ class Summary:
     drawdown_to: date | None = None
     average_holding: timedelta | None = None
     median_holding: timedelta | None = None
+
+    @property
+    def charges_estimated(self) -> Decimal:
+        """Worked out from the schedule of charges."""
+        return self.charges - self.charges_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +236,7 @@ def summary_of(
         flat=total.flat,
         gross=total.gross,
         charges=total.charges,
+        charges_told=total.told_charges,
         net=total.net,
         won=total.won,
         lost=total.lost,

@@ -1,6 +1,7 @@
 """What is stored: fields, constraints, indexes and querysets. No decisions."""
 
 from trading.models.alert import Alert, IntakeCounter
+from trading.models.contract_note import ChargesRead, OrderCharges
 from trading.models.idempotency import IdempotentRequest
 from trading.models.instrument import ContractRule, Instrument, InstrumentLoad, SymbolOverride
 from trading.models.notice import Notice, NoticeChannel, NoticeCursor, NoticeLink
@@ -23,6 +24,7 @@ __all__ = [
     "AnalyticsRebuild",
     "BookEntry",
     "ChargeRate",
+    "ChargesRead",
     "ClosedTrade",
     "ContractRule",
     "DayDue",
@@ -41,6 +43,7 @@ __all__ = [
     "NoticeLink",
     "Order",
     "OrderAttempt",
+    "OrderCharges",
     "OrderEvent",
     "OrderMargin",
     "Position",

@@ -199,6 +199,9 @@ class DayTotal(models.Model):
     r_trades = models.PositiveIntegerField()
     held_seconds = models.BigIntegerField()
     told = models.PositiveIntegerField(help_text="Trades whose charges are the broker's word.")
+    told_charges = ScaledDecimalField(
+        default=Decimal(0), help_text="Of the charges, rupees that are the broker's word."
+    )
 
     class Meta:
         db_table = "analytics_day_totals"

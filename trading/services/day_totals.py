@@ -200,6 +200,7 @@ def _trade(piece: ClosedPiece, costs: Costs) -> Trade:
         charges=costs.total,
         risk=costs.risk,
         told=costs.told == 2,
+        told_charges=costs.told_charges,
     )
 
 
@@ -245,6 +246,7 @@ def _store_totals(connection_id: int, day: date, totals: dict[_Key, Total]) -> N
             r_trades=total.r_trades,
             held_seconds=round(total.held.total_seconds()),
             told=total.told,
+            told_charges=total.told_charges,
         )
         for (kind, strategy_id, exchange, symbol, hour), total in totals.items()
     )

@@ -35,7 +35,7 @@ from sigmatrader import clock
 from sigmatrader.db import Busy
 from trading.domain.order import AT_BROKER, Status
 from trading.models import Fill, Order
-from trading.services import account_reads, ledger, questions, reconcile
+from trading.services import account_reads, contract_notes, ledger, questions, reconcile
 from trading.services.book import read
 from trading.services.cancels import pending, send_cancels
 from trading.services.recovery import worker_is_dead
@@ -48,6 +48,7 @@ _POSITION_ROUNDS = 20
 # While something is open: the day's loss is the broker's to tell, and it must be told soon.
 _OPEN_POSITION_ROUNDS = 3
 _HOLDINGS_ROUNDS = 100
+_CHARGES_ROUNDS = 20
 _LONGEST_PAUSE_SECONDS = 60.0
 # So that many questions keep nobody waiting for the book, or a cancel.
 _QUESTIONS = 3
@@ -148,6 +149,14 @@ class Follower(threading.Thread):
         if self._due("book", 1 if self._is_busy(connection) else _IDLE_BOOK_ROUNDS):
             self._read_book(connection, broker)
         self._read_account(connection, broker)
+        self._ask_charges(connection, broker)
+
+    def _ask_charges(self, connection: BrokerConnection, broker: Broker) -> None:
+        """One request of the day's contract note, last of all and not while a cancel waits."""
+        if pending(connection).exists() or not self._due("charges", _CHARGES_ROUNDS):
+            return
+        if contract_notes.step(connection, broker, clock.now()):
+            self._done.pop("charges", None)  # there may be more
 
     def _read_account(self, connection: BrokerConnection, broker: Broker) -> None:
         """Positions, funds and holdings. That they can't be read is no failure of the book."""

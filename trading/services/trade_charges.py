@@ -59,13 +59,14 @@ class ClosedPiece(NamedTuple):
 @dataclass(slots=True)
 class Costs:
     """What a piece costs now, in rupees. `told`: how many of its orders' charges are the broker's
-    own word."""
+    own word, and `told_charges` what they come to."""
 
     entry: Decimal | None
     exit: Decimal | None
     depository: Decimal | None
     risk: Decimal | None
     told: int = 0
+    told_charges: Decimal = _ZERO
 
     @property
     def total(self) -> Decimal:
@@ -96,8 +97,11 @@ class _OrderRow(NamedTuple):
     side: str
     multiplier: Decimal
     exit_plan: dict[str, object]
-    told: Decimal | None
+    estimated: Decimal | None
     asked: dict[str, object] | None
+    noted: Decimal | None
+    noted_quantity: int | None
+    noted_price: Decimal | None
 
 
 @dataclass(slots=True)
@@ -105,6 +109,16 @@ class _Filled:
     quantity: int = 0
     value: Decimal = _ZERO
     at: datetime | None = None
+
+    @property
+    def average_price(self) -> Decimal:
+        """As it is stored and the broker is asked about, of what filled."""
+        return average_price(self.value, self.quantity)
+
+
+def average_price(value: Decimal, quantity: int) -> Decimal:
+    """Rupees for a unit, at four decimals."""
+    return (value / quantity).quantize(_STEP)
 
 
 def current_schedule() -> Schedule:
@@ -193,12 +207,14 @@ def _cost_order(
         day=trading_day(filled.at or pieces[0].opened_at),
         quantity=quantity,
         value=value,
-        told=_told(order, quantity),
+        told=_told(order, quantity, filled),
     )
     told = counts_told(executed, mine)
     for one, share in zip(pieces, charges_of_pieces(executed, mine, schedule), strict=True):
         costs = costed.costs[one.pk]
-        costs.told += told
+        if told:
+            costs.told += 1
+            costs.told_charges += share
         if one.entry_order_id == order.pk:
             costs.entry = share
             costs.risk = _risk(order, one)
@@ -210,11 +226,15 @@ def _price(order: _OrderRow, piece: ClosedPiece) -> Decimal:
     return piece.entry_price if piece.entry_order_id == order.pk else piece.exit_price
 
 
-def _told(order: _OrderRow, quantity: int) -> Decimal | None:
-    """What the broker said of just this order. It speaks of whole orders, before they fill."""
+def _told(order: _OrderRow, quantity: int, filled: _Filled) -> Decimal | None:
+    """What the broker said of just this execution, after it; else what it said before, of an order
+    that then filled whole as it was asked about."""
+    noted = (order.noted_quantity, order.noted_price)
+    if order.noted and filled.quantity == quantity and noted == (quantity, filled.average_price):
+        return order.noted
     asked = order.asked or {}
     same = asked.get("quantity") == quantity and asked.get("product") == order.product
-    return order.told if same and order.told and order.told > 0 else None
+    return order.estimated if same and order.estimated and order.estimated > 0 else None
 
 
 def _risk(order: _OrderRow, piece: ClosedPiece) -> Decimal | None:
@@ -265,5 +285,8 @@ def _orders(order_ids: list[int]) -> list[_OrderRow]:
             "exit_plan",
             "margin__charges",
             "margin__asked",
+            "broker_charges__total",
+            "broker_charges__quantity",
+            "broker_charges__price",
         )
     ]

@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 
 from brokers.errors import NotSupported, OutcomeUnknown, Refused
-from tests.brokers.zerodha.samples import TOKEN, a_gtt, an_order, position_row
+from brokers.port import ExecutedOrder
+from tests.brokers.zerodha.samples import ORDER_ID, TOKEN, a_gtt, an_order, position_row
 from tests.brokers.zerodha.stub import Answer, failure, success
-from trading.domain.values import InstrumentKey, Product
+from trading.domain.values import InstrumentKey, OrderType, Product, Side, Variety
 
 INFY = InstrumentKey("NSE", "INFY")
 HEADER = (
@@ -207,6 +208,82 @@ def test_a_cost_that_cannot_be_told_is_an_error(broker, stub, answer, expected):
     stub.say("POST", "/margins/orders", answer)
     with pytest.raises(expected):
         broker.order_cost(an_order())
+
+
+def executed(quantity=10, **changes):
+    fields = {
+        "order_id": ORDER_ID,
+        "exchange": "NSE",
+        "tradingsymbol": "INFY",
+        "side": Side.SELL,
+        "product": Product.CNC,
+        "order_type": OrderType.LIMIT,
+        "variety": Variety.GTT,
+        "quantity": quantity,
+        "average_price": Decimal("1451.0625"),
+    }
+    return ExecutedOrder(**fields | changes)
+
+
+def note_row(quantity=10, total=21.4567, **changes):
+    """As Kite's virtual contract note has them: without an id."""
+    row = {
+        "transaction_type": "SELL",
+        "tradingsymbol": "INFY",
+        "exchange": "NSE",
+        "variety": "regular",
+        "product": "CNC",
+        "order_type": "LIMIT",
+        "quantity": quantity,
+        "price": 1451.0625,
+        "charges": {"transaction_tax": 14.51, "transaction_tax_type": "stt", "total": total},
+    }
+    return row | changes
+
+
+def test_the_charges_of_executed_orders_are_those_of_the_contract_note(broker, stub):
+    answer = [note_row(), note_row(20, 42)]
+    stub.say("POST", "/charges/orders", success(answer))
+    assert broker.charges([executed(), executed(20)]) == [Decimal("21.4567"), Decimal(42)]
+    [request] = stub.seen
+    assert request.json[0] == {
+        "order_id": ORDER_ID,
+        "exchange": "NSE",
+        "tradingsymbol": "INFY",
+        "transaction_type": "SELL",
+        "variety": "regular",
+        "product": "CNC",
+        "order_type": "LIMIT",
+        "quantity": 10,
+        "average_price": 1451.0625,
+    }
+
+
+def test_no_orders_need_no_contract_note(broker, stub):
+    assert broker.charges([]) == []
+    assert stub.seen == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (failure(400, "InputException", "Invalid tradingsymbol."), Refused),
+        (failure(403, "PermissionException"), NotSupported),
+        (failure(503, "NetworkException"), OutcomeUnknown),
+        (success([]), OutcomeUnknown),
+        (success([note_row(), note_row()]), OutcomeUnknown),
+        (success([note_row(9)]), OutcomeUnknown),
+        (success([note_row(transaction_type="BUY")]), OutcomeUnknown),
+        (success([note_row(tradingsymbol="TCS")]), OutcomeUnknown),
+        (success([note_row(total=None)]), OutcomeUnknown),
+        (success([note_row(total=-1)]), OutcomeUnknown),
+        (success([note_row(charges=None)]), OutcomeUnknown),
+    ],
+)
+def test_charges_that_are_not_those_of_the_orders_are_an_error(broker, stub, answer, expected):
+    stub.say("POST", "/charges/orders", answer)
+    with pytest.raises(expected):
+        broker.charges([executed()])
 
 
 def test_last_prices_are_asked_together_and_the_unknown_is_absent(broker, stub):

@@ -38,6 +38,10 @@ class AnalyticsSummarySerializer(serializers.Serializer[Any]):
     flat = serializers.IntegerField()
     gross = MoneyField()
     charges = MoneyField()
+    charges_told = MoneyField(
+        help_text="Of the charges, what the broker itself told. The rest is worked out from the "
+        "schedule of charges."
+    )
     net = MoneyField()
     won = MoneyField()
     lost = MoneyField(help_text="Zero or negative.")
