@@ -1,10 +1,11 @@
 """A process that dies at any statement, and answers that get lost: no fill lost, none repeated."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from brokers.errors import NotSent, OutcomeUnknown
 from brokers.models import PaperOrder, PaperTrade
@@ -14,7 +15,7 @@ from brokers.port import BrokerStatus
 from brokers.prices import record_price
 from sigmatrader.db import Busy
 from tests.brokers.conformance import KEY, limit, request
-from tests.support.dying import dies, dying_at
+from tests.support.dying import Killed, dies, dying_at
 from trading.domain.values import Variety
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db_backends, pytest.mark.faults]
