@@ -189,6 +189,22 @@ def test_nothing_is_settled_before_the_closing_prices_are_made(call: None) -> No
     assert Settlement.objects.count() == 1
 
 
+def test_at_the_bell_an_exit_may_still_go(call: None) -> None:
+    held_call()
+    for now, units in ((CLOSE, 75), (DUE - timedelta(seconds=1), 75), (DUE, 0)):
+        Time.now = now
+        assert held(paper(), CALL.exchange, CALL.tradingsymbol, "NRML").quantity == units
+        assert sum(exposure.held_quantities(paper()).values()) == units
+
+
+def test_papers_own_book_keeps_nothing_alive(call: None) -> None:
+    held_call()
+    Time.now = NEXT_DAY
+    place = {"exchange": CALL.exchange, "tradingsymbol": CALL.tradingsymbol, "product": "NRML"}
+    theirs(paper(), 75, **place)
+    assert settle(NEXT_DAY) == 1
+
+
 def test_a_contract_of_a_later_day_stays_open(call: None) -> None:
     Instrument.objects.update(expiry=EXPIRY + timedelta(days=1))
     held_call()
@@ -320,7 +336,7 @@ def test_losing_settlements_are_a_streak_of_their_own(call: None) -> None:
 
 def test_a_square_off_is_flat_without_what_has_expired(call: None) -> None:
     held_call()
-    Time.now = CLOSE
+    Time.now = DUE
     squareoff.begin(StateScope.EVERYTHING, "evening", "anna")
     squaring.step(Time.now)
     [row] = squareoff.SquareOff.objects.all()
@@ -541,7 +557,7 @@ def test_paper_orders_end_with_their_contract(call: None) -> None:
     held_call()
     limit = {"order_type": OrderType.LIMIT, "price": D(500), "variety": Variety.REGULAR}
     in_paper_book(Side.SELL, "120", **limit)
-    settle(CLOSE)
+    settle()
     order = PaperOrder.objects.get()
     assert (order.status, order.message) == (BrokerStatus.EXPIRED, "The contract has expired.")
 

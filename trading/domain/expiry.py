@@ -21,8 +21,8 @@ from trading.domain.symbols import (
 )
 from trading.domain.values import InstrumentKey
 
-# So long after the close a contract is settled: the closing prices are made by then, and the last
-# fills of the day are known.
+# So long after the close a contract has expired and is settled: the closing prices are made by
+# then, and the last fills of the day are known.
 SETTLES_AFTER: Final = timedelta(minutes=20)
 
 _ZERO: Final = Decimal(0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from trading.domain.expiry import Terms, expires_at, is_contract, written_terms
+from trading.domain.expiry import SETTLES_AFTER, Terms, expires_at, is_contract, written_terms
 from trading.domain.session import trading_day
 from trading.domain.symbols import CALL, FUTURE, PUT
 from trading.domain.values import InstrumentKey
@@ -40,9 +40,15 @@ def closed_at(terms: Terms) -> datetime:
     return expires_at(terms, calendar.current())
 
 
+def has_ended(terms: Terms, now: datetime) -> bool:
+    """Whether the last session is over for good. An exit at the bell is not stopped by a calendar
+    that is some minutes wrong."""
+    return closed_at(terms) + SETTLES_AFTER <= now
+
+
 def ended(keys: Iterable[InstrumentKey], now: datetime) -> Mapping[InstrumentKey, Terms]:
-    """The contracts among `keys` whose last session is over: nothing can be traded of them."""
-    return {key: terms for key, terms in terms_of(keys).items() if closed_at(terms) <= now}
+    """The contracts among `keys` that have expired: nothing can be traded of them any more."""
+    return {key: terms for key, terms in terms_of(keys).items() if has_ended(terms, now)}
 
 
 def ended_before_today(keys: Iterable[InstrumentKey], now: datetime) -> frozenset[InstrumentKey]:

@@ -19,7 +19,6 @@ from brokers.paper import expiry as paper
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.expiry import (
-    SETTLES_AFTER,
     Terms,
     is_contract,
     settlement_price,
@@ -31,7 +30,7 @@ from trading.domain.session import at_time, trading_day
 from trading.domain.values import InstrumentKey
 from trading.models import Fill, Order, Position, Settlement
 from trading.services import ledger
-from trading.services.contract_terms import closed_at, terms_of
+from trading.services.contract_terms import closed_at, has_ended, terms_of
 from trading.services.errors import InvalidChange
 from trading.templatetags.money import price as price_words
 
@@ -59,12 +58,12 @@ def settle_due(now: datetime) -> int:
     """
     done = 0
     for position, terms in _open_contracts():
-        closes = closed_at(terms)
-        if now < closes or _lives_at_the_broker(position, terms):
+        if not has_ended(terms, now) or _lives_at_the_broker(position, terms):
             continue
         if position.connection.simulated:
             _end_paper_orders(position, now)
-        if now >= closes + SETTLES_AFTER and not _may_still_fill(position):
+        if not _may_still_fill(position):
+            closes = closed_at(terms)
             done += _settle(position, terms.expiry, closes, _price_of(position, terms, closes))
     return done
 
@@ -92,12 +91,14 @@ def _lives_at_the_broker(position: Position, terms: Terms) -> bool:
 
 
 def _shown(position: Position) -> QuerySet[AccountPosition]:
-    """What the account's broker shows to be open of the contract, in any product."""
-    return AccountPosition.objects.filter(
+    """What the account's broker shows to be open of the contract, in any product; paper's own
+    book proves nothing."""
+    rows = AccountPosition.objects.filter(
         connection=position.connection,
         exchange=position.exchange,
         tradingsymbol=position.symbol,
     ).exclude(quantity=0)
+    return rows.none() if position.connection.simulated else rows
 
 
 def _end_paper_orders(position: Position, now: datetime) -> None:
@@ -225,7 +226,8 @@ def _settle(position: Position, expired_on: date, closes: datetime, price: _Pric
         ledger.settle_position(locked, settlement)
         if position.connection.simulated:
             paper.settle(position.connection, _key(locked), locked.product, price.value, closes)
-    logger.warning("%s on %s: %s", settlement, position.connection.name, price.basis)
+    level = logging.INFO if price.value is not None else logging.WARNING
+    logger.log(level, "%s on %s: %s", settlement, position.connection.name, price.basis)
     return True
 
 
