@@ -3,8 +3,8 @@
 from django.contrib import admin
 
 from sigmatrader.admin_base import RecordAdmin
-from trading.models import BookEntry, Trigger
-from trading.templatetags.money import ist
+from trading.models import BookEntry, Settlement, Trigger
+from trading.templatetags.money import ist, price
 
 
 @admin.register(Trigger)
@@ -34,3 +34,16 @@ class BookEntryAdmin(RecordAdmin):
     @admin.display(description="updated (IST)", ordering="updated_at")
     def updated(self, entry: BookEntry) -> str:
         return ist(entry.updated_at, "second")
+
+
+@admin.register(Settlement)
+class SettlementAdmin(RecordAdmin):
+    list_display = ("symbol", "expired_on", "qty", "settled_at", "connection", "stated_by")
+    list_filter = ("connection", "product")
+    list_select_related = ("connection",)
+    search_fields = ("symbol",)
+    date_hierarchy = "expired_on"
+
+    @admin.display(description="settled at ₹", ordering="price")
+    def settled_at(self, settlement: Settlement) -> str:
+        return "not known" if settlement.price is None else price(settlement.price)

@@ -21,6 +21,7 @@ from brokers.registry import capabilities_of
 from risk.models import Breaker, RiskSettings, TradingStateChange
 from sigmatrader import clock
 from trading.domain.differences import Difference, PositionKey, differences
+from trading.domain.off_hours import book_day
 from trading.domain.order import AT_BROKER, WORKING, Status
 from trading.domain.values import InstrumentKey
 from trading.models import (
@@ -31,6 +32,7 @@ from trading.models import (
     Order,
     OrderEvent,
     Position,
+    Settlement,
     Strategy,
     Trigger,
     WorkerHeartbeat,
@@ -275,15 +277,26 @@ def position_differences(connection: BrokerConnection) -> list[Difference]:
     for holding in AccountHolding.objects.filter(connection=connection):
         delivered[holding.tradingsymbol] += holding.quantity + holding.t1_quantity
     unfinished = Order.objects.filter(connection=connection, status__in=AT_BROKER)
+    expired = settled_today(connection)
     return differences(
         {PositionKey(one.exchange, one.symbol, one.product): one.qty for one in held},
-        {PositionKey(one.exchange, one.tradingsymbol, one.product): one.quantity for one in shown},
+        {key: units for key, units in _shown_open(shown).items() if key not in expired},
         delivered,
         frozenset(
             PositionKey(*key)
             for key in unfinished.values_list("exchange", "tradingsymbol", "product")
         ),
     )
+
+
+def _shown_open(rows: Iterable[AccountPosition]) -> dict[PositionKey, int]:
+    return {PositionKey(one.exchange, one.tradingsymbol, one.product): one.quantity for one in rows}
+
+
+def settled_today(connection: BrokerConnection) -> dict[PositionKey, Settlement]:
+    """What has expired and is settled here, while the broker still shows that day's positions."""
+    found = Settlement.objects.filter(connection=connection, expired_on__gte=book_day(clock.now()))
+    return {PositionKey(one.exchange, one.symbol, one.product): one for one in found}
 
 
 @dataclass(frozen=True, slots=True)

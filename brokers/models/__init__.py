@@ -15,6 +15,7 @@ from brokers.models.paper import (
     PaperAccount,
     PaperOrder,
     PaperPosition,
+    PaperSettlement,
     PaperTrade,
 )
 from brokers.models.prices import PriceBand, PriceSource, PriceTick
@@ -33,6 +34,7 @@ __all__ = [
     "PaperAccount",
     "PaperOrder",
     "PaperPosition",
+    "PaperSettlement",
     "PaperTrade",
     "PriceBand",
     "PriceSource",

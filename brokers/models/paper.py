@@ -169,7 +169,7 @@ class PaperTrade(models.Model):
 
 
 class PaperPosition(models.Model):
-    """The running sum of an account's trades in one instrument and product.
+    """The running sum of an account's trades in one instrument and product, and of what ended them.
 
     Written with each trade, in its transaction, so that funds can be checked without adding up
     the whole past. `turnover`: rupees a unit of multiplier, sold less bought.
@@ -195,3 +195,41 @@ class PaperPosition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.exchange}:{self.tradingsymbol} {self.product} {self.quantity}"
+
+
+class PaperSettlement(models.Model):
+    """What was open of a contract when it expired, taken out of the position.
+
+    `turnover` is what the position's was raised by: the price times the units, or, while the price
+    is not known, what the units had cost, so that they have neither won nor lost until it is.
+    """
+
+    account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="settlements")
+    exchange = models.CharField(max_length=64)
+    tradingsymbol = models.CharField(max_length=128)
+    product = models.CharField(max_length=16, choices=choices(Product))
+    quantity = models.BigIntegerField(help_text="What was open, signed: negative was short.")
+    price = ScaledDecimalField(null=True, blank=True, help_text="Rupees a unit. Empty: not known.")
+    turnover = ScaledDecimalField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "paper_settlements"
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price__isnull=True) | Q(price__gte=0),
+                name="paper_settlements_price_not_negative",
+            ),
+            one_of("product", Product, "paper_settlements_product_word"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "exchange", "tradingsymbol"], name="paper_settlements_contract"
+            ),
+            models.Index(fields=["account", "at"], name="paper_settlements_at"),
+        ]
+
+    def __str__(self) -> str:
+        price = "a price not known" if self.price is None else self.price
+        return f"{self.quantity} {self.exchange}:{self.tradingsymbol} settled at {price}"

@@ -176,9 +176,9 @@ def cancel_trigger(account_id: int, trigger_id: str, now: datetime) -> None:
         _finish(order, BrokerStatus.CANCELLED, "", now)
 
 
-def expire(order: PaperOrder, now: datetime) -> None:
-    """End a DAY order with its day."""
-    _finish(order, BrokerStatus.EXPIRED, "The order's day is over.", now)
+def expire(order: PaperOrder, now: datetime, message: str = "The order's day is over.") -> None:
+    """End a DAY order with its day, any order with its contract."""
+    _finish(order, BrokerStatus.EXPIRED, message, now)
 
 
 def match_order(order: PaperOrder) -> MatchOrder:

@@ -1,4 +1,4 @@
-"""What a paper account holds and owns, worked out from its trades."""
+"""What a paper account holds and owns, worked out from its trades and settlements."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,14 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from brokers.models import LIVE_STATUSES, PaperAccount, PaperOrder, PaperPosition, PaperTrade
+from brokers.models import (
+    LIVE_STATUSES,
+    PaperAccount,
+    PaperOrder,
+    PaperPosition,
+    PaperSettlement,
+    PaperTrade,
+)
 from brokers.paper.funds import Claim, PositionKey, Rates, Stake
 from brokers.port import BrokerStatus
 from trading.domain.position import FillRow, PositionState, fold
@@ -58,6 +65,12 @@ def add_trade(order: PaperOrder, quantity: int, price: Decimal) -> None:
     row.save(update_fields=["quantity", "turnover", "multiplier"])
 
 
+def held_of(row: PaperPosition) -> Held:
+    """One position as it stands; the account must be locked."""
+    trades = PaperTrade.objects.filter(order__account_id=row.account_id)
+    return _held(trades, _place(row), _Flow(row.quantity, row.turnover, row.multiplier))
+
+
 def positions(account: PaperAccount, before: datetime | None = None) -> dict[PositionKey, Held]:
     """Everything the account ever traded, as it stood at `before` (None: now).
 
@@ -65,23 +78,29 @@ def positions(account: PaperAccount, before: datetime | None = None) -> dict[Pos
     more than those are folded.
     """
     flows = {
-        PositionKey(row.exchange, row.tradingsymbol, Product(row.product)): _Flow(
-            row.quantity, row.turnover, row.multiplier
-        )
+        _place(row): _Flow(row.quantity, row.turnover, row.multiplier)
         for row in PaperPosition.objects.filter(account=account)
     }
     trades = PaperTrade.objects.filter(order__account=account)
     if before is not None:
         for later in trades.filter(at__gte=before).select_related("order"):
             flows[_key(later.order)].add(Side(later.order.side), -later.quantity, later.price)
+        for ended in PaperSettlement.objects.filter(account=account, at__gte=before):
+            flow = flows[_place(ended)]
+            flow.quantity += ended.quantity
+            flow.turnover -= ended.turnover
         trades = trades.filter(at__lt=before)
     return {key: _held(trades, key, flow) for key, flow in flows.items()}
 
 
 def traded_since(account: PaperAccount, since: datetime) -> set[PositionKey]:
-    """What the account has traded at `since` or later."""
+    """What the account has traded at `since` or later, and what has expired."""
     trades = PaperTrade.objects.filter(order__account=account, at__gte=since)
-    return {_key(trade.order) for trade in trades.select_related("order")}
+    expired = PaperSettlement.objects.filter(account=account, at__gte=since)
+    return {
+        *(_key(trade.order) for trade in trades.select_related("order")),
+        *(_place(ended) for ended in expired),
+    }
 
 
 def cash(account: PaperAccount, held: dict[PositionKey, Held]) -> Decimal:
@@ -133,6 +152,10 @@ def _held(trades: QuerySet[PaperTrade], key: PositionKey, flow: _Flow) -> Held:
     state = fold(_open_fills(trades, key, flow.quantity), flow.multiplier)
     paid = sum((lot.quantity * lot.price for lot in state.open_lots), ZERO)
     return Held(state, flow.multiplier, (flow.turnover + paid) * flow.multiplier)
+
+
+def _place(row: PaperPosition | PaperSettlement) -> PositionKey:
+    return PositionKey(row.exchange, row.tradingsymbol, Product(row.product))
 
 
 def _key(order: PaperOrder) -> PositionKey:

@@ -1,12 +1,11 @@
 """A process that dies at any statement, and answers that get lost: no fill lost, none repeated."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from brokers.errors import NotSent, OutcomeUnknown
 from brokers.models import PaperOrder, PaperTrade
@@ -16,39 +15,10 @@ from brokers.port import BrokerStatus
 from brokers.prices import record_price
 from sigmatrader.db import Busy
 from tests.brokers.conformance import KEY, limit, request
+from tests.support.dying import Killed, dies, dying_at
 from trading.domain.values import Variety
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.db_backends, pytest.mark.faults]
-
-
-class Killed(BaseException):
-    """The process ended here: nothing catches this, and what was not committed is gone."""
-
-
-@contextmanager
-def dying_at(statement: int, error: Callable[[], BaseException] = Killed) -> Iterator[None]:
-    """Raise instead of executing the `statement`-th statement, counted from 1."""
-    count = 0
-
-    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == statement:
-            raise error()
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(wrapper):
-        yield
-
-
-def dies(statement: int, act: Callable[[], Any]) -> bool:
-    """Whether `act` was killed at `statement`; False once it has fewer statements than that."""
-    try:
-        with dying_at(statement):
-            act()
-    except Killed:
-        return True
-    return False
 
 
 def after_restart(connection_row: Any) -> PaperBroker:

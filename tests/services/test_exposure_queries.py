@@ -85,7 +85,7 @@ def plan_of(sql: str) -> str:
         return "\n".join(str(row[3]) for row in cursor.fetchall())
 
 
-@pytest.mark.parametrize(("kind", "most"), [("paper", 45), ("live", 38)])
+@pytest.mark.parametrize(("kind", "most"), [("paper", 47), ("live", 39)])
 def test_a_picture_takes_the_same_queries_after_one_order_and_after_five_hundred(kind, most):
     connection, strategy = account(kind), StrategyFactory()
     traded(connection, "BUY", 10, "1500", at=NOW, strategy=strategy, tradingsymbol="SYM1")

@@ -17,7 +17,6 @@ from tests.support.trades import traded
 from tests.web.conftest import HOSTILE, HX
 from trading import analytics
 from trading.models import AnalyticsRebuild, ChargesRead, ClosedTrade, DayTotal
-from trading.services import day_totals
 
 pytestmark = [
     pytest.mark.django_db,

@@ -1,7 +1,10 @@
-"""Positions from fills: first in, first out, exact, through zero and back. Pure."""
+"""Positions from fills: first in, first out, exact, through zero and back. Pure.
+
+A contract's expiry ends all that is open of it: a settlement is no fill, but stands among them.
+"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,6 +25,18 @@ class FillRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of a contract: all that is open of it is closed at `price` rupees a unit.
+
+    `price` is None while nobody knows it: then the units are gone, and what they made is not known.
+    """
+
+    price: Decimal | None
+    at: datetime
+    settlement_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lot:
     """What is still open of one fill. `quantity` is signed: negative is short."""
 
@@ -33,7 +48,8 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A closed piece: `quantity` units opened by one fill and closed by another.
+    """A closed piece: `quantity` units opened by one fill and closed by another, or by the
+    settlement of the contract, which has no order.
 
     `side` is the entry's. `pnl` is in rupees, before charges.
     """
@@ -47,6 +63,15 @@ class Closed:
     exit_order_id: int | str | None
     opened_at: datetime | None
     closed_at: datetime | None
+    settlement_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """A lot that expired, and whose settlement price is not known: no part of `realised`."""
+
+    lot: Lot
+    settlement_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +83,7 @@ class PositionState:
     realised: Decimal = ZERO
     open_lots: tuple[Lot, ...] = ()
     closed: tuple[Closed, ...] = ()
+    unpriced: tuple[Unpriced, ...] = ()
 
     def unrealised(self, last_price: Decimal | None, multiplier: Decimal = Decimal(1)) -> Decimal:
         """Open P&L in rupees at `last_price`; 0 when flat or without a price."""
@@ -119,24 +145,66 @@ def apply(state: PositionState, fill: FillRow, multiplier: Decimal = Decimal(1))
     )
 
 
-def fold(fills: Iterable[FillRow], multiplier: Decimal = Decimal(1)) -> PositionState:
-    """The position that `fills`, in order, add up to, with every closed piece."""
-    state = PositionState()
-    closed: list[Closed] = []
-    for fill in fills:
-        state = apply(state, fill, multiplier)
-        closed.extend(state.closed)
-    return PositionState(
-        state.quantity, state.average_price, state.realised, state.open_lots, tuple(closed)
+def settle(
+    state: PositionState, settled: Settled, multiplier: Decimal = Decimal(1)
+) -> PositionState:
+    """`state` once the contract is settled: flat. What this settlement ended, alone, is in the
+    result's `closed`, or in `unpriced` while its price is not known."""
+    if settled.price is None:
+        gone = tuple(Unpriced(lot, settled.settlement_id) for lot in state.open_lots)
+        return PositionState(realised=state.realised, unpriced=gone)
+    closed = tuple(_end(lot, settled, settled.price, multiplier) for lot in state.open_lots)
+    made = sum((piece.pnl for piece in closed), ZERO)
+    return PositionState(realised=state.realised + made, closed=closed)
+
+
+def _end(lot: Lot, settled: Settled, price: Decimal, multiplier: Decimal) -> Closed:
+    # What was traded after the close, as paper may be, ends no sooner than it began.
+    at = max(settled.at, lot.at) if lot.at is not None else settled.at
+    return Closed(
+        side=Side.BUY if lot.quantity > 0 else Side.SELL,
+        quantity=abs(lot.quantity),
+        entry_price=lot.price,
+        exit_price=price,
+        pnl=(price - lot.price) * lot.quantity * multiplier,
+        entry_order_id=lot.order_id,
+        exit_order_id=None,
+        opened_at=lot.at,
+        closed_at=at,
+        settlement_id=settled.settlement_id,
     )
 
 
-def open_quantities(fills: Sequence[FillRow]) -> list[int]:
-    """What is still open of each of `fills`, in their order: units, never negative."""
-    left = [fill.quantity for fill in fills]
+def fold(history: Iterable[FillRow | Settled], multiplier: Decimal = Decimal(1)) -> PositionState:
+    """The position that fills and settlements, in order, add up to, with every closed piece."""
+    state = PositionState()
+    closed: list[Closed] = []
+    unpriced: list[Unpriced] = []
+    for one in history:
+        if isinstance(one, Settled):
+            state = settle(state, one, multiplier)
+        else:
+            state = apply(state, one, multiplier)
+        closed.extend(state.closed)
+        unpriced.extend(state.unpriced)
+    return replace(state, closed=tuple(closed), unpriced=tuple(unpriced))
+
+
+def open_quantities(history: Sequence[FillRow | Settled]) -> list[int]:
+    """What is still open of each fill of `history`, in their order: units, never negative."""
+    left: list[int] = []
+    sides: list[Side] = []
     waiting: list[int] = []
-    for number, fill in enumerate(fills):
-        while left[number] and waiting and fills[waiting[0]].side != fill.side:
+    for one in history:
+        if isinstance(one, Settled):
+            for number in waiting:
+                left[number] = 0
+            waiting.clear()
+            continue
+        number = len(left)
+        left.append(one.quantity)
+        sides.append(one.side)
+        while left[number] and waiting and sides[waiting[0]] != one.side:
             first = waiting[0]
             taken = min(left[number], left[first])
             left[number] -= taken

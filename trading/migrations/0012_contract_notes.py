@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0003_risk_facts'),
-        ('trading', '0010_notices'),
+        ('trading', '0011_settlements'),
     ]
 
     operations = [

@@ -15,6 +15,7 @@ from trading.models.performance import (
 )
 from trading.models.position import ClosedTrade, Position
 from trading.models.session import MarketDay, MarketHours
+from trading.models.settlement import Settlement, UnpricedLot
 from trading.models.strategy import Strategy, WebhookSecret
 from trading.models.trigger import BookEntry, Trigger
 from trading.models.worker import RateWindow, WorkerHeartbeat
@@ -48,9 +49,11 @@ __all__ = [
     "OrderMargin",
     "Position",
     "RateWindow",
+    "Settlement",
     "Strategy",
     "SymbolOverride",
     "Trigger",
+    "UnpricedLot",
     "WebhookSecret",
     "WorkerHeartbeat",
 ]

@@ -49,13 +49,27 @@ class Position(models.Model):
 
 
 class ClosedTrade(models.Model):
-    """A piece of a position that one order opened and another closed, first in, first out."""
+    """A piece of a position that one order opened and another closed, first in, first out.
+
+    What was open when its contract expired was closed by a settlement, and has no exit order.
+    """
 
     entry_order = models.ForeignKey(
         "trading.Order", on_delete=models.CASCADE, related_name="trades_opened"
     )
     exit_order = models.ForeignKey(
-        "trading.Order", on_delete=models.CASCADE, related_name="trades_closed"
+        "trading.Order",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="trades_closed",
+    )
+    settlement = models.ForeignKey(
+        "trading.Settlement",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="trades",
     )
     strategy = models.ForeignKey(
         "trading.Strategy", on_delete=models.SET_NULL, null=True, blank=True, related_name="trades"
@@ -106,11 +120,21 @@ class ClosedTrade(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(qty__gt=0), name="analytics_trades_qty"),
+            models.CheckConstraint(
+                condition=models.Q(exit_order__isnull=False, settlement__isnull=True)
+                | models.Q(exit_order__isnull=True, settlement__isnull=False),
+                name="analytics_trades_one_end",
+            ),
             one_of("side", Side, "analytics_trades_side_word"),
         ]
 
     def __str__(self) -> str:
         return f"{self.side} {self.qty} {self.symbol}: {self.pnl}"
+
+    @property
+    def exit_reason(self) -> str:
+        """How it ended: ORDER or EXPIRY."""
+        return "ORDER" if self.settlement_id is None else "EXPIRY"
 
     @property
     def charges(self) -> Decimal | None:

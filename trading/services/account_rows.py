@@ -4,7 +4,7 @@ Read in a fixed number of queries, whatever the account's history. Nothing here 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from trading.domain.order import AT_BROKER, IN_FLIGHT, Status
 from trading.domain.session import IST
 from trading.domain.values import InstrumentKey, Mode, OrderType, Side
 from trading.models import Fill, Order, Position
+from trading.services import contract_terms
 
 # The broker's clock, which tells whole seconds, and ours.
 CLOCKS_APART = timedelta(seconds=2)
@@ -136,6 +137,7 @@ class AccountRows:
     """One account as its rows stand.
 
     `held`: every open position, by the best word there is. `ours`: what our own fills add up to.
+    Contracts whose last session is over are in none of them: nothing can be traded there.
     `shown`: what the broker showed in this book day, None when it has not. `delivered`: shares in
     the holdings by symbol, None likewise. `fills`: since then, and a little before. `working` has
     one of the two legs of a trigger; `unknown` are the instruments of orders in doubt by order.
@@ -174,14 +176,17 @@ def read_account(connection: BrokerConnection, now: datetime) -> AccountRows:
         shown = {one.key: one.quantity for one in broker if one.quantity}
         fills = _fills_after(connection, _first_of_interest(read_at, state.funds_read_at, now))
         held = _with_fills(broker, [one for one in fills if one.booked_at > read_at])
+    over = _over({*ours, *(one.key for one in held)}, shown or {}, now)
     working = _working(connection)
     return AccountRows(
         connection=connection,
         now=now,
         state=state,
-        held=held,
-        ours=ours,
-        shown=shown,
+        held=tuple(one for one in held if one.key not in over),
+        ours={key: units for key, units in ours.items() if key not in over},
+        shown=None
+        if shown is None
+        else {key: units for key, units in shown.items() if key not in over},
         delivered=_delivered(state, now),
         fills=fills,
         working=_one_leg_of_two(working),
@@ -251,6 +256,19 @@ def _our_positions(connection: BrokerConnection) -> tuple[OpenRow, ...]:
             multiplier=row.multiplier,
         )
         for row in rows
+    )
+
+
+def _over(
+    keys: Collection[PositionKey], shown: Collection[PositionKey], now: datetime
+) -> frozenset[PositionKey]:
+    """Those in contracts that have expired. What the broker `shows` on a later day has not."""
+    instruments = {key: InstrumentKey(key.exchange, key.tradingsymbol) for key in keys}
+    over = contract_terms.ended(instruments.values(), now)
+    return frozenset(
+        key
+        for key, instrument in instruments.items()
+        if instrument in over and not (key in shown and book_day(now) > over[instrument].expiry)
     )
 
 

@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from trading.domain.performance import highest_of
 from trading.domain.session import at_time
-from trading.models import ClosedTrade, DayExposure, Fill
+from trading.models import ClosedTrade, DayExposure, Fill, UnpricedLot
 
 _ZERO: Final = Decimal(0)
 _STEP: Final = Decimal("0.0001")
@@ -88,10 +88,16 @@ def _changes(connection_id: int, day: date) -> dict[Owner, Changes]:
     still = Fill.objects.filter(
         connection_id=connection_id, open_qty__gt=0, at__gte=start, at__lt=end
     ).order_by()
+    # What expired, and waits for its price, was opened and ended all the same.
+    lots = UnpricedLot.objects.filter(settlement__connection_id=connection_id).order_by()
+    begun = lots.filter(opened_at__gte=start, opened_at__lt=end)
+    ended = lots.filter(settlement__at__gte=start, settlement__at__lt=end)
     found: dict[Owner, Changes] = defaultdict(list)
     for sign, rows in (
         (1, opened.values_list("opened_at", *of_trade)),
         (-1, closed.values_list("closed_at", *of_trade)),
+        (1, begun.values_list("opened_at", *of_trade)),
+        (-1, ended.values_list("settlement__at", *of_trade)),
         (
             1,
             still.values_list("at", "open_qty", "price", "order__multiplier", "order__strategy_id"),

@@ -30,7 +30,8 @@ from sigmatrader.db import write_transaction
 from trading.domain.off_hours import book_day
 from trading.domain.session import trading_day
 from trading.domain.values import InstrumentKey, Origin, Side
-from trading.models import ClosedTrade, Fill, Order, Position
+from trading.models import ClosedTrade, Fill, Order, Position, UnpricedLot
+from trading.services.contract_terms import ended_before_today
 
 _ZERO = Decimal(0)
 _LONGEST_STREAK = 50
@@ -86,7 +87,7 @@ def day_of(connection: BrokerConnection, now: datetime, strategy_id: int | None)
 
 def opening(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> Decimal | None:
     """The open P&L with which the day of `now` began; None when no price of then is known."""
-    return _opening(connection, now, strategy_id, _open_lots(connection, strategy_id))
+    return _opening(connection, now, strategy_id, _open_lots(connection, now, strategy_id))
 
 
 def begin_day(now: datetime) -> int:
@@ -95,7 +96,7 @@ def begin_day(now: datetime) -> int:
     added = 0
     for connection in BrokerConnection.objects.order_by("id"):
         carried = {
-            lot.strategy_id for lot in _open_lots(connection, None) if lot.at < day_start(now)
+            lot.strategy_id for lot in _open_lots(connection, now, None) if lot.at < day_start(now)
         } - {None}
         for strategy_id in (None, *sorted(one for one in carried if one is not None)):
             added += _begin(connection, now, strategy_id)
@@ -207,7 +208,9 @@ def _known_since(connection: BrokerConnection, now: datetime, fills: list[_Lot])
 def _by_our_fills(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> Pnl:
     closed = _closed_today(connection, day_start(now), strategy_id).aggregate(pnl=Sum("pnl"))["pnl"]
     realised: Decimal = closed or _ZERO
-    lots = _open_lots(connection, strategy_id)
+    if _waits_for_a_price(connection, day_start(now), strategy_id):
+        return None, None
+    lots = _open_lots(connection, now, strategy_id)
     began_with = _opening(connection, now, strategy_id, lots)
     is_open = _worth(lots, _prices_now(connection, now, lots))
     if began_with is None or is_open is None:
@@ -220,6 +223,18 @@ def _closed_today(
 ) -> QuerySet[ClosedTrade]:
     rows = ClosedTrade.objects.filter(connection=connection, closed_at__gte=start).order_by()
     return rows if strategy_id is None else rows.filter(strategy_id=strategy_id)
+
+
+def _waits_for_a_price(
+    connection: BrokerConnection, start: datetime, strategy_id: int | None
+) -> bool:
+    """Whether something expired today of which nobody knows what it was settled at."""
+    rows = UnpricedLot.objects.filter(
+        settlement__connection=connection, settlement__price__isnull=True, settlement__at__gte=start
+    )
+    if strategy_id is not None:
+        rows = rows.filter(entry_order__strategy_id=strategy_id)
+    return rows.exists()
 
 
 def _lot_fields(units: str) -> tuple[str, ...]:
@@ -241,11 +256,15 @@ def _lot(row: tuple[Any, ...]) -> _Lot:
     return _Lot(key, Side(side).sign * units, price, multiplier, at, strategy_id)
 
 
-def _open_lots(connection: BrokerConnection, strategy_id: int | None) -> list[_Lot]:
+def _open_lots(connection: BrokerConnection, now: datetime, strategy_id: int | None) -> list[_Lot]:
+    """What no fill has closed. What expired on an earlier day is no part of this one, whether it
+    is settled already or not."""
     fills = Fill.objects.filter(connection=connection, open_qty__gt=0).order_by("id")
     if strategy_id is not None:
         fills = fills.filter(order__strategy_id=strategy_id)
-    return [_lot(row) for row in fills.values_list(*_lot_fields("open_qty"))]
+    lots = [_lot(row) for row in fills.values_list(*_lot_fields("open_qty"))]
+    over = ended_before_today({lot.key for lot in lots}, now)
+    return [lot for lot in lots if lot.key not in over]
 
 
 def _worth(lots: Iterable[_Lot], prices: Prices) -> Decimal | None:
@@ -383,10 +402,11 @@ def _losses_in_a_row(connection: BrokerConnection, strategy_id: int | None) -> i
     rows = ClosedTrade.objects.filter(connection=connection)
     if strategy_id is not None:
         rows = rows.filter(strategy_id=strategy_id)
-    newest = rows.order_by("-closed_at", "-id").values_list("exit_order_id", "pnl")
-    exits: dict[int, Decimal] = {}
-    for exit_order_id, pnl in newest[:_ROWS_OF_A_STREAK]:
-        exits[exit_order_id] = exits.get(exit_order_id, _ZERO) + pnl
+    newest = rows.order_by("-closed_at", "-id").values_list("exit_order_id", "settlement_id", "pnl")
+    exits: dict[tuple[int | None, int | None], Decimal] = {}
+    for order_id, settlement_id, pnl in newest[:_ROWS_OF_A_STREAK]:
+        end = (order_id, settlement_id)
+        exits[end] = exits.get(end, _ZERO) + pnl
     count = 0
     for pnl in list(exits.values())[:_LONGEST_STREAK]:
         if pnl >= 0:

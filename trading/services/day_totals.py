@@ -158,7 +158,7 @@ def _orders_of(connection_id: int, day: date, trades: Iterable[ClosedPiece]) -> 
     found = fills.values_list("connection_id", "order_id")
     orders = {order_id for account, order_id in found if account == connection_id}
     for one in trades:
-        orders |= {one.entry_order_id, one.exit_order_id}
+        orders |= {pk for pk in (one.entry_order_id, one.exit_order_id) if pk is not None}
     return orders
 
 

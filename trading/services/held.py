@@ -15,8 +15,9 @@ from brokers.prices import latest_price, market_tick
 from sigmatrader import clock
 from trading.domain.off_hours import book_day
 from trading.domain.order import AT_BROKER, Status
-from trading.domain.values import Product, Side
+from trading.domain.values import InstrumentKey, Product, Side
 from trading.models import Fill, Order, Position
+from trading.services import contract_terms
 
 # QUEUED ones will be at the broker in a moment: they take their part of a position already.
 _UNFINISHED = (Status.QUEUED, *sorted(AT_BROKER))
@@ -92,6 +93,8 @@ def held(connection: BrokerConnection, exchange: str, tradingsymbol: str, produc
     if read_at is not None:
         quantity = row.quantity if row else 0
         quantity += _filled_since(read_at, connection, exchange, tradingsymbol, product)
+    if quantity and _is_over(InstrumentKey(exchange, tradingsymbol), row):
+        quantity = 0
     sellable = 0
     if product == Product.CNC and not connection.simulated:
         sellable = _sellable(connection, exchange, tradingsymbol)
@@ -112,6 +115,15 @@ def held(connection: BrokerConnection, exchange: str, tradingsymbol: str, produc
         last_price_at=price_at,
         read_at=read_at,
     )
+
+
+def _is_over(key: InstrumentKey, row: AccountPosition | None) -> bool:
+    """Whether it is a contract that has expired: nothing of it can be closed any more. What the
+    broker shows on a later day has not."""
+    over = contract_terms.ended([key], clock.now()).get(key)
+    if over is None:
+        return False
+    return row is None or not row.quantity or book_day(row.read_at) <= over.expiry
 
 
 def _filled_since(

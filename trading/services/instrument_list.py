@@ -29,7 +29,7 @@ from sigmatrader import clock
 from sigmatrader.db import write_transaction
 from trading.domain.session import IST, session_on, trading_day
 from trading.domain.symbols import INDEX_SEGMENT, search_key
-from trading.models import Instrument, InstrumentLoad
+from trading.models import Instrument, InstrumentLoad, Position
 from trading.services import calendar
 from trading.services.errors import Conflict, ServiceError
 
@@ -253,10 +253,15 @@ def _instrument(fields: list[Any], today: date) -> Instrument:
 
 
 def _remove_unseen(today: date) -> None:
-    """What an earlier day's list had and this one has not."""
-    unseen = list(
-        Instrument.objects.filter(listed_on__lt=today).order_by().values_list("pk", flat=True)
-    )
+    """What an earlier day's list had and this one has not. Contracts that are still open here
+    stay: by their rows it is known that they have expired, and at what they are settled."""
+    held = set(Position.objects.exclude(qty=0).order_by().values_list("exchange", "symbol"))
+    rows = Instrument.objects.filter(listed_on__lt=today).order_by()
+    unseen = [
+        pk
+        for pk, *key, expiry in rows.values_list("pk", "exchange", "tradingsymbol", "expiry")
+        if expiry is None or expiry >= today or tuple(key) not in held
+    ]
     for start in range(0, len(unseen), ROWS_AT_ONCE):
         with write_transaction():
             Instrument.objects.filter(pk__in=unseen[start : start + ROWS_AT_ONCE]).delete()

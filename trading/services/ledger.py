@@ -1,8 +1,13 @@
-"""Fills become positions and closed trades, first in, first out, in the fill's own transaction."""
+"""Fills become positions and closed trades, first in, first out, in the fill's own transaction.
+
+The settlement of a contract that expired closes what is open as a fill would, without an order.
+"""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from django.db.models import F
 
@@ -15,13 +20,16 @@ from trading.domain.position import (
     FillRow,
     Lot,
     PositionState,
+    Settled,
+    Unpriced,
     apply,
     fold,
     open_quantities,
+    settle,
 )
 from trading.domain.session import trading_day
 from trading.domain.values import InstrumentKey, Side
-from trading.models import ClosedTrade, Fill, Order, Position
+from trading.models import ClosedTrade, Fill, Order, Position, Settlement, UnpricedLot
 from trading.services import day_totals
 
 logger = logging.getLogger(__name__)
@@ -44,16 +52,18 @@ def _position_of(order: Order) -> Position:
     return position
 
 
-def _open_fills(order: Order) -> list[Fill]:
-    return list(
-        Fill.objects.filter(
-            connection_id=order.connection_id,
-            exchange=order.exchange,
-            symbol=order.tradingsymbol,
-            product=order.product,
-            open_qty__gt=0,
-        ).order_by("id")
-    )
+def _place(position: Position) -> dict[str, Any]:
+    """What its fills, trades and settlements have in common with it."""
+    return {
+        "connection_id": position.connection_id,
+        "exchange": position.exchange,
+        "symbol": position.symbol,
+        "product": position.product,
+    }
+
+
+def _open_fills(position: Position) -> list[Fill]:
+    return list(Fill.objects.filter(**_place(position), open_qty__gt=0).order_by("id"))
 
 
 def _lots(fills: Iterable[Fill]) -> tuple[Lot, ...]:
@@ -85,29 +95,54 @@ def _r_multiple(entry: Order, piece: Closed) -> Decimal | None:
 def _store_closed(pieces: Iterable[Closed]) -> None:
     for piece in pieces:
         assert piece.entry_order_id is not None
-        assert piece.exit_order_id is not None
         assert piece.opened_at is not None
         assert piece.closed_at is not None
         entry = Order.objects.get(pk=piece.entry_order_id)
-        order = Order.objects.get(pk=piece.exit_order_id)
+        order = None
+        if piece.settlement_id is None:
+            order = Order.objects.get(pk=piece.exit_order_id)
         ClosedTrade.objects.create(
             entry_order=entry,
             exit_order=order,
-            strategy_id=entry.strategy_id or order.strategy_id,
-            connection_id=order.connection_id,
-            exchange=order.exchange,
-            symbol=order.tradingsymbol,
-            product=order.product,
+            settlement_id=piece.settlement_id,
+            strategy_id=entry.strategy_id or (order.strategy_id if order else None),
+            connection_id=entry.connection_id,
+            exchange=entry.exchange,
+            symbol=entry.tradingsymbol,
+            product=entry.product,
             side=piece.side,
             qty=piece.quantity,
             entry_price=piece.entry_price,
             exit_price=piece.exit_price,
             pnl=_exact(piece.pnl),
             r_multiple=_r_multiple(entry, piece),
-            simulated=order.simulated,
+            simulated=entry.simulated,
             opened_at=piece.opened_at,
             closed_at=piece.closed_at,
         )
+
+
+def _store_unpriced(gone: Iterable[Unpriced]) -> None:
+    UnpricedLot.objects.bulk_create(
+        UnpricedLot(
+            settlement_id=one.settlement_id,
+            entry_order_id=one.lot.order_id,
+            side=Side.BUY if one.lot.quantity > 0 else Side.SELL,
+            qty=abs(one.lot.quantity),
+            entry_price=one.lot.price,
+            opened_at=one.lot.at,
+        )
+        for one in gone
+    )
+
+
+def _state(position: Position, open_fills: Iterable[Fill]) -> PositionState:
+    return PositionState(
+        quantity=position.qty,
+        average_price=position.avg_price,
+        realised=position.realised,
+        open_lots=_lots(open_fills),
+    )
 
 
 def record(order: Order, trade: Trade) -> bool:
@@ -118,15 +153,9 @@ def record(order: Order, trade: Trade) -> bool:
     if Fill.objects.filter(order=order, trade_id=trade.trade_id).exists():
         return False
     position = _position_of(order)
-    open_fills = _open_fills(order)
-    before = PositionState(
-        quantity=position.qty,
-        average_price=position.avg_price,
-        realised=position.realised,
-        open_lots=_lots(open_fills),
-    )
+    open_fills = _open_fills(position)
     after = apply(
-        before,
+        _state(position, open_fills),
         FillRow(Side(order.side), trade.quantity, trade.price, order.pk, trade.at),
         order.multiplier,
     )
@@ -179,29 +208,52 @@ def correct(order: Order, trades: Iterable[Trade]) -> bool:
         changed = True
         logger.error("order %s: the broker revised trade %s", order.pk, fill.trade_id)
     if changed:
-        _rebuild(order)
+        rebuild(_position_of(order))
     return changed
 
 
-def _rebuild(order: Order) -> None:
-    """Build the position of the order's instrument again from all its fills."""
-    position = _position_of(order)
-    key = {
-        "connection_id": order.connection_id,
-        "exchange": order.exchange,
-        "symbol": order.tradingsymbol,
-        "product": order.product,
-    }
-    fills = list(Fill.objects.filter(**key).order_by("id"))
-    rows = [FillRow(Side(one.side), one.qty, one.price, one.order_id, one.at) for one in fills]
-    state = fold(rows, position.multiplier)
-    for fill, left in zip(fills, open_quantities(rows), strict=True):
+def settle_position(position: Position, settlement: Settlement) -> None:
+    """Close all that is open of `position` by its settlement, which is stored and nothing else yet.
+
+    Must run inside a transaction that has locked the position.
+    """
+    open_fills = _open_fills(position)
+    settled = _settled(settlement)
+    after = settle(_state(position, open_fills), settled, position.multiplier)
+    Fill.objects.filter(pk__in=[fill.pk for fill in open_fills]).update(open_qty=0)
+    _store_closed(after.closed)
+    _store_unpriced(after.unpriced)
+    position.qty, position.avg_price = 0, Decimal(0)
+    position.realised = position.pnl = _exact(after.realised)
+    if settlement.price is not None:
+        position.last_price = settlement.price
+    position.last_updated = clock.now()
+    position.save()
+    days = {trading_day(piece.closed_at) for piece in after.closed if piece.closed_at}
+    day_totals.mark(position.connection_id, days | {trading_day(settlement.at)})
+
+
+def rebuild(position: Position) -> None:
+    """Build the position again from all its fills and settlements.
+
+    Must run inside a transaction that has locked the position.
+    """
+    place = _place(position)
+    fills = list(Fill.objects.filter(**place).order_by("id"))
+    settlements = list(Settlement.objects.filter(**place).order_by("id"))
+    history = _history(fills, settlements)
+    state = fold(history, position.multiplier)
+    for fill, left in zip(fills, open_quantities(history), strict=True):
         if fill.open_qty != left:
             Fill.objects.filter(pk=fill.pk).update(open_qty=left)
-    ClosedTrade.objects.filter(**key).delete()
+    # A trade is closed by a fill or a settlement: the days of those that are gone are among these.
+    days = {trading_day(one.at) for one in (*fills, *settlements)}
+    ClosedTrade.objects.filter(**place).delete()
+    UnpricedLot.objects.filter(settlement__in=settlements).delete()
     _store_closed(state.closed)
-    # A trade is closed by a fill: the days of those that are gone are among these too.
-    day_totals.mark(order.connection_id, {trading_day(fill.at) for fill in fills})
+    _store_unpriced(state.unpriced)
+    _store_quantities(settlements, state)
+    day_totals.mark(position.connection_id, days)
     position.qty = state.quantity
     position.avg_price = _exact(state.average_price)
     position.realised = _exact(state.realised)
@@ -209,6 +261,32 @@ def _rebuild(order: Order) -> None:
         state.realised + state.unrealised(position.last_price, position.multiplier)
     )
     position.save(update_fields=["qty", "avg_price", "realised", "pnl"])
+
+
+def _settled(settlement: Settlement) -> Settled:
+    return Settled(settlement.price, settlement.at, settlement.pk)
+
+
+def _history(fills: list[Fill], settlements: list[Settlement]) -> list[FillRow | Settled]:
+    """Both in the order in which they were booked."""
+    placed: list[tuple[int, int, FillRow | Settled]] = [
+        (one.pk, 0, FillRow(Side(one.side), one.qty, one.price, one.order_id, one.at))
+        for one in fills
+    ]
+    placed += [(one.after_fill, one.pk, _settled(one)) for one in settlements]
+    return [one for _, _, one in sorted(placed, key=lambda each: each[:2])]
+
+
+def _store_quantities(settlements: Iterable[Settlement], state: PositionState) -> None:
+    """What each settlement has ended, once fills before it were corrected."""
+    ended: Counter[int | None] = Counter()
+    for piece in state.closed:
+        ended[piece.settlement_id] += piece.side.sign * piece.quantity
+    for gone in state.unpriced:
+        ended[gone.settlement_id] += gone.lot.quantity
+    for one in settlements:
+        if one.qty != ended[one.pk]:
+            Settlement.objects.filter(pk=one.pk).update(qty=ended[one.pk])
 
 
 def mark_to_market(connection: BrokerConnection) -> int:

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from django.conf import settings
 from django.db import connections
+from django.db.models import QuerySet
 
 from brokers.accounts import session_of
 from brokers.errors import (
@@ -41,11 +42,14 @@ from brokers.registry import broker_for
 from brokers.sessions import end_session
 from sigmatrader import clock
 from sigmatrader.db import write_transaction
+from trading.domain.expiry import underlying_of
 from trading.domain.order import AT_BROKER, Status
+from trading.domain.session import trading_day
 from trading.domain.values import Exchange, InstrumentKey
 from trading.models import Order, Position
 from trading.services import quote_turns
 from trading.services.account_reads import state_of
+from trading.services.contract_terms import terms_of
 from trading.services.wakeup import wake_workers
 
 logger = logging.getLogger(__name__)
@@ -246,7 +250,8 @@ def _plan_of(connection: BrokerConnection) -> bool | None:
 
 
 def _wanted(source: BrokerConnection) -> list[InstrumentKey]:
-    """Instruments of paper and of accounts like the source: orders first, then positions."""
+    """Instruments of paper and of accounts like the source: orders first, then positions, then
+    what the contracts that expire today are settled by."""
     kinds = (ConnectionKind.PAPER, source.kind)
     orders = Order.objects.filter(status__in=_ASKED_FOR, connection__kind__in=kinds)
     held = Position.objects.filter(connection__kind__in=kinds).exclude(qty=0)
@@ -256,9 +261,20 @@ def _wanted(source: BrokerConnection) -> list[InstrumentKey]:
         *held.order_by().values_list("exchange", "symbol"),
         *shown.order_by().values_list("exchange", "tradingsymbol"),
     ]
-    return [
+    keys = [
         InstrumentKey(*pair) for pair in dict.fromkeys(found) if pair[0] in _EXCHANGES and pair[1]
     ]
+    return list(dict.fromkeys([*keys, *_underlyings(held, clock.now())]))
+
+
+def _underlyings(held: QuerySet[Position], now: datetime) -> list[InstrumentKey]:
+    """What the open contracts that expire today stand for."""
+    contracts = [InstrumentKey(*pair) for pair in held.values_list("exchange", "symbol")]
+    today = trading_day(now)
+    found = [
+        underlying_of(terms) for terms in terms_of(contracts).values() if terms.expiry == today
+    ]
+    return [key for key in found if key is not None]
 
 
 def _oldest_first(

@@ -30,7 +30,7 @@ class ClosedPiece(NamedTuple):
 
     pk: int
     entry_order_id: int
-    exit_order_id: int
+    exit_order_id: int | None  # None: closed by the settlement of its contract
     strategy_id: int | None
     exchange: str
     symbol: str
@@ -172,9 +172,11 @@ def _leaves_depository(piece: ClosedPiece) -> bool:
 
 def _take(costed: Costed, piece: ClosedPiece) -> None:
     if piece.pk not in costed.pieces:
+        # The rates say nothing of exercise and settlement: no charge is invented for them.
+        exit_ = _ZERO if piece.exit_order_id is None else piece.exit_charges
         costed.pieces[piece.pk] = piece
         costed.costs[piece.pk] = Costs(
-            piece.entry_charges, piece.exit_charges, piece.depository_charges, piece.risk
+            piece.entry_charges, exit_, piece.depository_charges, piece.risk
         )
 
 

@@ -31,6 +31,7 @@ from trading.services import (
     cancels,
     day_pnl,
     day_totals,
+    expiry,
     instrument_list,
     ledger,
     limiter,
@@ -306,6 +307,7 @@ class Worker:
                 logger.debug("order %s was decided at the last moment", order.pk)
         for account in self._accounts():
             ledger.mark_to_market(account)
+        self._guarded(partial(expiry.settle_due, now))
         day_pnl.begin_day(now)
         settings_service.revert_due(now)
         limiter.forget_old(now)

@@ -49,6 +49,7 @@ _TONES: dict[str, str] = {
     "WORKER": "alarm",
     "LOGIN": "bad",
     "DRIFT": "bad",
+    "EXPIRY": "wait",
 }
 _MEANINGS: dict[str, str] = {
     Status.WAITING: "In the queue: a person decides.",

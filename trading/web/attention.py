@@ -21,6 +21,7 @@ from trading.services.logins import LoginDue
 from trading.templatetags.limits import setting_name, use_limit, use_used
 from trading.templatetags.money import qty
 from trading.web.context import Desk
+from trading.web.expired import waiting
 from trading.web.limits import use_anchor
 
 _SHOWN: Final = 6
@@ -39,14 +40,15 @@ class Attention:
 
 
 def attention(desk: Desk, today: datetime) -> list[Attention]:
-    """Unknown outcomes, a worker that is down, logins that are due, books that differ, limits that
-    are nearly used up, today's refusals, orders set aside from AUTO, refused alerts, channels that
-    fail, and what the market calendar lacks."""
+    """Unknown outcomes, a worker that is down, logins that are due, books that differ, contracts
+    that expired at a price nobody knows, limits that are nearly used up, today's refusals, orders
+    set aside from AUTO, refused alerts, channels that fail, and what the market calendar lacks."""
     return [
         *_unknown(),
         *_worker(desk),
         *(_login(one) for one in desk.logins),
         *_drift(),
+        *_expired(),
         *(_nearly_used(*one) for one in nearly_used(limit_use(desk.now))[:_SHOWN]),
         *_refused(today),
         *_set_aside(),
@@ -97,6 +99,17 @@ def _drift() -> Iterator[Attention]:
                 f"{names}: compare with the broker's own screen.",
                 f"{reverse('positions')}#book-{account.pk}",
             )
+
+
+def _expired() -> Iterator[Attention]:
+    for one in waiting()[:_SHOWN]:
+        if one.expired_on is None:
+            text = "The instrument list does not have it, so nobody knows when it expires. Say so."
+            yield Attention("EXPIRY", f"{one.key} is open", text, one.url)
+        else:
+            title = f"{one.key} expired on {one.expired_on:%d %b %Y}"
+            text = "Its settlement price is not known, nor what it made: state the price."
+            yield Attention("EXPIRY", title, text, one.url)
 
 
 def _nearly_used(scope: ScopeUse, use: LimitUse) -> Attention:

@@ -20,6 +20,7 @@ from trading import selectors
 from trading.domain.values import Product
 from trading.models import ClosedTrade, Order, Position
 from trading.services import exits
+from trading.web.expired import ExpiredRow, expired_in
 
 Key = tuple[str, str, str]  # exchange, symbol, product
 
@@ -49,6 +50,7 @@ class PositionRow:
     ours: Position | None = None
     theirs: AccountPosition | None = None
     hint: str = ""
+    expired: bool = False  # the broker may show it until its day ends
     closing: list[Order] = field(default_factory=list)
 
     @property
@@ -65,6 +67,8 @@ class PositionRow:
     @property
     def quantity(self) -> int:
         """What is open: by the broker where it was asked, else by our fills."""
+        if self.expired:
+            return 0
         if self.theirs is not None:
             return self.theirs.quantity
         return self.ours.qty if self.ours else 0
@@ -87,7 +91,9 @@ class PositionRow:
     @property
     def open(self) -> bool:
         """Open by anybody's figures."""
-        return bool((self.ours and self.ours.qty) or (self.theirs and self.theirs.quantity))
+        return not self.expired and bool(
+            (self.ours and self.ours.qty) or (self.theirs and self.theirs.quantity)
+        )
 
     @property
     def url(self) -> str:
@@ -154,6 +160,7 @@ class Book:
     rows: list[PositionRow]
     closed: list[PositionRow]
     holdings: list[HoldingRow]
+    expired: list[ExpiredRow]
     realised: Decimal  # of what was closed today
 
     @property
@@ -227,7 +234,7 @@ def books(since: datetime) -> list[Book]:
     found = []
     for connection in BrokerConnection.objects.order_by("-is_default", "name"):
         book = book_of(connection, since)
-        if connection.enabled or book.rows or book.holdings:
+        if connection.enabled or book.rows or book.holdings or book.expired:
             found.append(book)
     return found
 
@@ -250,7 +257,9 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
             key = (difference.exchange, difference.tradingsymbol, difference.product)
             row(key).hint = difference.why
     closing = _closing(connection)
+    settled = {tuple(key) for key in selectors.settled_today(connection)}
     for key, one in rows.items():
+        one.expired = key in settled and not (one.ours and one.ours.qty)
         one.closing = [
             order
             for order in closing.get(key, [])
@@ -261,8 +270,13 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
         connection=connection,
         state=AccountState.objects.filter(connection=connection).first(),
         rows=[one for one in ordered if one.open or one.hint],
-        closed=[one for one in ordered if not one.open and not one.hint and _moved(one, since)],
+        closed=[
+            one
+            for one in ordered
+            if not (one.open or one.hint or one.expired) and _moved(one, since)
+        ],
         holdings=[HoldingRow(one, _sells(closing, one)) for one in holdings],
+        expired=expired_in(connection, since),
         realised=_realised(connection, since),
     )
 

@@ -297,7 +297,7 @@ class FilterForm(forms.Form):
         return values
 
 
-def _day(label: str) -> forms.DateField:
+def day_field(label: str) -> forms.DateField:
     return forms.DateField(
         label=label,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -325,8 +325,8 @@ class OrderFilter(FilterForm):
         label="Placed",
         choices=[("", "By anybody"), ("ours", "By SigmaTrader"), ("external", "Outside")],
     )
-    from_day = _day("From")
-    to_day = _day("To")
+    from_day = day_field("From")
+    to_day = day_field("To")
     q = forms.CharField(label="Search", max_length=128)
 
     @property
@@ -347,15 +347,15 @@ class AlertFilter(FilterForm):
         choices=[("", "Every outcome"), *((word, word) for word in Alert.Outcome.values)]
     )
     strategy = forms.ChoiceField()
-    from_day = _day("From")
-    to_day = _day("To")
+    from_day = day_field("From")
+    to_day = day_field("To")
 
 
 class TradeFilter(FilterForm):
     strategy = forms.ChoiceField()
     money = forms.ChoiceField(label="Account", choices=MONEY_CHOICES)
-    from_day = _day("From")
-    to_day = _day("To")
+    from_day = day_field("From")
+    to_day = day_field("To")
 
 
 class SecretForm(FilterForm):

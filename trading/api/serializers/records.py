@@ -96,7 +96,7 @@ class PositionSerializer(ModelSerializer):
 
 
 class TradeSerializer(ModelSerializer):
-    """A piece of a position that one order opened and another closed."""
+    """A piece of a position that one order opened and another, or its expiry, closed."""
 
     symbol = serializers.SerializerMethodField(help_text="With its exchange, as orders show it.")
     tradingsymbol = serializers.CharField(source="symbol", read_only=True)
@@ -104,7 +104,12 @@ class TradeSerializer(ModelSerializer):
     side = WordField(Side, read_only=True)
     connection = ConnectionField(read_only=True)
     entry_order_id = serializers.IntegerField(read_only=True)
-    exit_order_id = serializers.IntegerField(read_only=True)
+    exit_order_id = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Null when the contract expired."
+    )
+    exit_reason = serializers.ChoiceField(
+        choices=["ORDER", "EXPIRY"], read_only=True, help_text="How it ended."
+    )
     opened_at = UtcField(read_only=True)
     closed_at = UtcField(read_only=True)
     pnl = MoneyField(read_only=True, help_text="Rupees, before charges.")
@@ -136,6 +141,7 @@ class TradeSerializer(ModelSerializer):
             "simulated",
             "entry_order_id",
             "exit_order_id",
+            "exit_reason",
             "opened_at",
             "closed_at",
         )

@@ -102,4 +102,5 @@ _COLUMNS: tuple[Column[ClosedTrade], ...] = (
     Column("net_r", lambda one: round(one.net_r, 4) if one.net_r is not None else None),
     Column("entry_order", lambda one: one.entry_order_id),
     Column("exit_order", lambda one: one.exit_order_id),
+    Column("exit_reason", lambda one: one.exit_reason),
 )
