@@ -185,8 +185,8 @@ class Server:
                 database.execute(insert.encode())
         else:
             file = self.data_dir / ready.DATABASE
-            with closing(sqlite3.connect(file, timeout=30)) as database, database:
-                database.execute(insert)
+            with closing(sqlite3.connect(file, timeout=30)) as local, local:
+                local.execute(insert)
         return token
 
     def wait_for_order(self, order_id: int, *statuses: str, seconds: float = 30) -> Any:
