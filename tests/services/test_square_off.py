@@ -9,25 +9,24 @@ import pytest
 
 from brokers.accounts import ensure_paper_account
 from brokers.errors import Refused
-from brokers.models import AccountState, BrokerConnection, PriceSource
+from brokers.models import BrokerConnection, PriceSource
 from brokers.prices import record_price
 from brokers.registry import broker_for
 from risk import policy
 from risk.models import ProductSchedule, RiskSettings, SquareOff
 from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, StrategyFactory, make_order
-from tests.support.desk import Desk
 from tests.support.faulty import Road
 from tests.support.positions import listed, working
+from tests.support.square_offs import ask, exits
 from tests.support.trades import traded
 from trading.domain.order import Status
-from trading.domain.values import Mode, Origin, StateScope, TradingStateName
-from trading.models import ContractRule, Order, Position
+from trading.domain.values import Mode, StateScope, TradingStateName
+from trading.models import ContractRule, Position
 from trading.services import cancels, halting, reconcile, schedule, squareoff, squaring
 from trading.services.claim import claim_next
 from trading.services.dispatch import send
 from trading.services.errors import InvalidChange
-from trading.services.held import held
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -72,20 +71,8 @@ def turn(times: int = 1) -> None:
             send(claim)
 
 
-def ask(**options: Any) -> SquareOff:
-    """HALTED with square-off, of everything unless named."""
-    values = {"scope": "EVERYTHING", "state": "HALTED", "reason": "enough", "actor": "asha"}
-    change = halting.set_state(**values | options, square_off=True)
-    assert change.square_off is not None
-    return change.square_off
-
-
 def state(scope: StateScope = StateScope.EVERYTHING, **target: int) -> TradingStateName:
     return policy.state_of(scope, **target)
-
-
-def exits() -> list[Order]:
-    return list(Order.objects.filter(origin=Origin.SQUAREOFF).order_by("pk"))
 
 
 def quantities() -> list[int]:
@@ -387,98 +374,6 @@ def test_a_schedule_that_is_off_does_nothing():
     ProductSchedule.objects.create(product="MIS", square_off_at=time(12, 0), enabled=False)
     schedule.step(NOON)
     assert not SquareOff.objects.exists()
-
-
-class TestAtZerodha:
-    """With an account at the simulator."""
-
-    def open_position(self, desk: Desk, **fields: Any) -> None:
-        desk.order(**fields)
-        desk.send_next()
-        desk.read_all()
-
-    def follow(self, desk: Desk, times: int = 3) -> None:
-        for _ in range(times):
-            desk.wait(1)
-            squaring.step(desk.now)
-            desk.round()
-            desk.read_account()
-            while desk.send_next() is not None:
-                desk.read_all()
-
-    @pytest.fixture
-    def desk(self, desk: Desk) -> Desk:
-        clock.use(lambda: desk.now)
-        return desk
-
-    def test_it_ends_flat_at_the_broker(self, desk: Desk):
-        self.open_position(desk, qty=10)
-        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
-        self.follow(desk)
-        row.refresh_from_db()
-        assert row.outcome == "Flat."
-        sides = [(one["transaction_type"], one["quantity"]) for one in desk.at_broker()]
-        assert sides == [("BUY", 10), ("SELL", 10)]
-
-    def test_delivered_shares_stay(self, desk: Desk):
-        desk.own(100)
-        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
-        self.follow(desk, 1)
-        row.refresh_from_db()
-        assert (row.outcome, desk.at_broker()) == ("Flat.", [])
-
-    def test_an_account_that_is_logged_out_is_told(self, desk: Desk):
-        self.open_position(desk, qty=10)
-        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
-        desk.connection.token_expires_at = desk.now
-        desk.connection.save()
-        squaring.step(desk.now)
-        row.refresh_from_db()
-        assert row.finished_at is None  # somebody may log in
-        squaring.step(desk.now + timedelta(minutes=16))
-        row.refresh_from_db()
-        assert row.outcome.startswith("Not flat: The session of desk has expired")
-
-    def test_a_closed_market_is_told_and_no_order_waits_for_the_morning(self, desk: Desk):
-        self.open_position(desk, qty=10, product="CNC")
-        desk.move_to(desk.now.replace(hour=15, minute=40))
-        desk.log_in()
-        row = ask(scope="ACCOUNT", connection_id=desk.connection.pk)
-        self.follow(desk, 2)
-        row.refresh_from_db()
-        assert "NSE is closed" in row.outcome
-        assert exits() == []
-
-    def test_an_option_on_a_share_goes_at_a_limit(self, desk: Desk):
-        symbol = "RELIANCE26DEC1400CE"
-        listed(
-            exchange="NFO",
-            tradingsymbol=symbol,
-            search_key=symbol,
-            name="RELIANCE",
-            instrument_type="CE",
-            lot_size=500,
-        )
-        nfo = {"exchange": "NFO", "tradingsymbol": symbol, "symbol": f"NFO:{symbol}"}
-        traded(desk.connection, "BUY", 500, "50", product="NRML", **nfo)
-        AccountState.objects.filter(connection=desk.connection).update(positions_read_at=None)
-        price("40", symbol, "NFO")
-        # What an alert says of a price is no price of the market, and moves no limit.
-        for said in ("1", "900"):
-            record_price("NFO", symbol, Decimal(said), desk.now, PriceSource.ALERT)
-        ask(scope="ACCOUNT", connection_id=desk.connection.pk)
-        squaring.step(desk.now)
-        order = exits()[0]
-        assert (order.order_type, order.side, order.price) == ("LIMIT", "SELL", Decimal(38))
-
-    def test_an_alert_outbids_no_price_that_the_broker_has_shown(self, desk: Desk):
-        self.open_position(desk, qty=10)
-        key = ("NSE", "INFY", "MIS")
-        shown = held(desk.connection, *key).last_price
-        desk.wait(1)
-        record_price("NSE", "INFY", Decimal(1), desk.now, PriceSource.ALERT)
-        assert shown is not None
-        assert held(desk.connection, *key).last_price == shown
 
 
 def test_shares_sold_out_of_holdings_are_not_bought_back() -> None:
