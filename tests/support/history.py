@@ -145,6 +145,7 @@ class History:
             "r_trades": "0",
             "held_seconds": f"count(*) * {_APART}",
             "told": "0",
+            "told_charges": "0",
         }
         if is_sqlite():
             day = "date(closed_at, '+330 minutes')"
