@@ -222,8 +222,9 @@ def test_the_page_tells_the_whole_story_in_order(desk):
 def test_the_page_follows_an_order_that_has_not_ended(desk):
     order = order_in(Status.SENT)
     url = reverse("order_live", args=[order.pk])
-    assert url in text_of(desk.client.get(reverse("order", args=[order.pk])))
-    assert desk.client.get(url, {"v": f"{order.version}-"}, headers=HX).status_code == 204
+    page = desk.client.get(reverse("order", args=[order.pk]))
+    assert url in text_of(page)
+    assert desk.client.get(url, {"v": page.context["live_key"]}, headers=HX).status_code == 204
     changed = desk.client.get(url, {"v": f"{order.version - 1}-"}, headers=HX)
     assert changed.status_code == 200
     assert text_of(changed).lstrip().startswith('<div id="order-live"')
