@@ -144,7 +144,11 @@ def test_what_closes_a_position_already_is_shown_with_its_price(desk):
 
 
 def test_the_way_to_close_everything_is_on_the_positions(desk):
-    assert f'href="{reverse("risk")}#change"' in page_of(desk, "positions")
+    found = re.search(r'<a href="([^"]+)">Close everything', page_of(desk, "positions"))
+    assert found is not None
+    form = desk.client.get(found[1].replace("&amp;", "&")).context["form"]
+    assert form["square_off"].value()
+    assert form["state"].value() == "REDUCING"
 
 
 @pytest.mark.parametrize(("qty", "profit"), [(40, "+₹600.00"), (-40, "−₹600.00")])
