@@ -201,6 +201,17 @@ for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) doc
 const tab = document.querySelector(".tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
 
+// The browser's own tab says how many orders wait.
+const title = document.title;
+
+function showWaiting() {
+  const waiting = document.getElementById("waiting-count")?.lastChild.textContent ?? "0";
+  document.title = waiting === "0" ? title : `(${waiting}) ${title}`;
+}
+
+document.addEventListener("htmx:afterSettle", showWaiting);
+showWaiting();
+
 new MutationObserver(() => toasts.querySelectorAll(".toast").forEach(fade)).observe(toasts, { childList: true });
 toasts.querySelectorAll(".toast").forEach(fade);
 showTheme();

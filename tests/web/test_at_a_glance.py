@@ -100,6 +100,21 @@ def test_the_price_of_an_alert_is_no_price_of_a_market_order(desk):
     assert "1,530.50" not in page_of(desk, "together", do="execute", order=order.pk)
 
 
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [("1470", "limit −2.00 %"), ("1530", "limit +2.00 %"), ("1500", "limit 0.00 %")],
+)
+def test_a_row_says_how_far_its_limit_is_from_the_market(desk, price, words):
+    make_order(order_type="LIMIT", price=Decimal(price), reference_price=None)
+    told("1500")
+    assert words in page_of(desk, "queue")
+
+
+def test_an_order_that_was_never_sent_does_not_wait_for_a_verdict(desk):
+    order = order_in(Status.EXPIRED)
+    assert "It was never sent" in page_of(desk, "order", order.pk)
+
+
 # -- positions -----------------------------------------------------------------------------------
 
 
@@ -129,7 +144,11 @@ def test_what_closes_a_position_already_is_shown_with_its_price(desk):
 
 
 def test_the_way_to_close_everything_is_on_the_positions(desk):
-    assert f'href="{reverse("risk")}#change"' in page_of(desk, "positions")
+    found = re.search(r'<a href="([^"]+)">Close everything', page_of(desk, "positions"))
+    assert found is not None
+    form = desk.client.get(found[1].replace("&amp;", "&")).context["form"]
+    assert form["square_off"].value()
+    assert form["state"].value() == "REDUCING"
 
 
 @pytest.mark.parametrize(("qty", "profit"), [(40, "+₹600.00"), (-40, "−₹600.00")])

@@ -22,7 +22,7 @@ from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory, make_order
 from tests.support.positions import able_account
 from tests.support.trades import traded
-from tests.web.conftest import HOSTILE, HX
+from tests.web.conftest import HOSTILE, HX, make_trade
 from trading.domain.order import Status
 from trading.models import Order, Position
 from trading.services import halting, limiter
@@ -80,11 +80,18 @@ def place(account: BrokerConnection, **fields: Any) -> dict[str, Any]:
     return {"connection": account.pk, **INFY} | fields
 
 
+def realise(rupees: str, **fields: Any) -> None:
+    """A trade in INFY that was closed now."""
+    order = make_order()
+    make_trade(order, order, rupees, **fields)
+
+
 # -- what the page shows --------------------------------------------------------------------------
 
 
 def test_a_position_has_its_side_profit_and_a_way_out(desk):
-    ours(desk.paper, -40, pnl=Decimal("-1234567.50"), realised=Decimal(100))
+    ours(desk.paper, -40, pnl=Decimal("-1234667.50"))
+    realise("100")
     page = text_of(desk.client.get(reverse("positions")))
     for text in ("SHORT", "−40", "1,500.00", "1,510.00", "−₹12,34,567.50", "+₹100.00"):
         assert text in page
@@ -151,12 +158,23 @@ def test_delivered_shares_that_were_sold_are_no_short_to_be_closed(desk, live):
     )
 
 
+def test_what_was_realised_on_another_day_is_not_todays(desk):
+    ours(desk.paper, 40, pnl=Decimal(5400), realised=Decimal(5000))
+    realise("5000", closed_at=clock.now() - timedelta(days=1))
+    page = text_of(desk.client.get(reverse("positions")))
+    assert "+₹400.00" in page
+    assert "5,400.00" not in page
+    assert "5,000.00" not in page
+
+
 def test_what_was_closed_today_is_folded_away(desk):
-    ours(desk.paper, 0, realised=Decimal("250.50"), pnl=Decimal("250.50"))
+    ours(desk.paper, 0, realised=Decimal("900"), pnl=Decimal("900"))
+    realise("250.50")
     ours(desk.paper, 0, symbol="WIPRO", last_updated=clock.now() - timedelta(days=2))
     page = text_of(desk.client.get(reverse("positions")))
     assert "Closed today (1)" in page
     assert "+₹250.50" in page
+    assert "900.00" not in page
     assert "WIPRO" not in page
 
 

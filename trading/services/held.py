@@ -53,8 +53,10 @@ class Held:
 
     @property
     def value(self) -> Decimal | None:
-        """Rupees that all that may be closed is worth at the last price known."""
-        return None if self.last_price is None else self.last_price * self.most * self.multiplier
+        """Rupees that all that may be closed is worth at the last price known; None for nothing."""
+        if not self.most or self.last_price is None:
+            return None
+        return self.last_price * self.most * self.multiplier
 
     @property
     def open_units(self) -> int:

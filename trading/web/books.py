@@ -49,6 +49,7 @@ class PositionRow:
     key: Key
     ours: Position | None = None
     theirs: AccountPosition | None = None
+    realised: Decimal = Decimal(0)  # today, by our fills
     hint: str = ""
     expired: bool = False  # the broker may show it until its day ends
     closing: list[Order] = field(default_factory=list)
@@ -79,6 +80,11 @@ class PositionRow:
         if self.ours is not None and self.ours.qty:
             return self.ours.last_price
         return self.theirs.last_price if self.theirs else None
+
+    @property
+    def pnl(self) -> Decimal | None:
+        """What is open and what was realised today, as the account's total counts it."""
+        return None if self.ours is None else self.ours.unrealised + self.realised
 
     @property
     def change(self) -> Decimal | None:
@@ -258,8 +264,10 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
             row(key).hint = difference.why
     closing = _closing(connection)
     settled = {tuple(key) for key in selectors.settled_today(connection)}
+    realised = _realised(connection, since)
     for key, one in rows.items():
         one.expired = key in settled and not (one.ours and one.ours.qty)
+        one.realised = realised.get(key, Decimal(0))
         one.closing = [
             order
             for order in closing.get(key, [])
@@ -277,13 +285,15 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
         ],
         holdings=[HoldingRow(one, _sells(closing, one)) for one in holdings],
         expired=expired_in(connection, since),
-        realised=_realised(connection, since),
+        realised=sum(realised.values(), Decimal(0)),
     )
 
 
-def _realised(connection: BrokerConnection, since: datetime) -> Decimal:
-    closed = ClosedTrade.objects.filter(connection=connection, closed_at__gte=since)
-    return closed.aggregate(pnl=Sum("pnl"))["pnl"] or Decimal(0)
+def _realised(connection: BrokerConnection, since: datetime) -> dict[Key, Decimal]:
+    """Rupees of what was closed since then, by position."""
+    closed = ClosedTrade.objects.filter(connection=connection, closed_at__gte=since).order_by()
+    sums = closed.values_list("exchange", "symbol", "product").annotate(pnl=Sum("pnl"))
+    return {(exchange, symbol, product): pnl for exchange, symbol, product, pnl in sums}
 
 
 def _closing(connection: BrokerConnection) -> dict[Key, list[Order]]:

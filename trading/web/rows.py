@@ -164,6 +164,14 @@ class QueueRow:
         return unit * self.order.qty * self.order.multiplier
 
     @property
+    def from_limit(self) -> Decimal | None:
+        """How far the order's limit is from the last price, in percent; None without the two."""
+        order = self.order
+        if order.order_type != OrderType.LIMIT or order.price is None or not self.last_price:
+            return None
+        return 100 * (order.price - self.last_price) / self.last_price
+
+    @property
     def drift(self) -> Decimal | None:
         """How far the last price is from the alert's, in percent."""
         reference = self.order.reference_price
