@@ -100,6 +100,7 @@ def _store_closed(pieces: Iterable[Closed]) -> None:
         entry = Order.objects.get(pk=piece.entry_order_id)
         order = None
         if piece.settlement_id is None:
+            assert piece.exit_order_id is not None
             order = Order.objects.get(pk=piece.exit_order_id)
         ClosedTrade.objects.create(
             entry_order=entry,
@@ -123,17 +124,18 @@ def _store_closed(pieces: Iterable[Closed]) -> None:
 
 
 def _store_unpriced(gone: Iterable[Unpriced]) -> None:
-    UnpricedLot.objects.bulk_create(
-        UnpricedLot(
+    for one in gone:
+        lot = one.lot
+        assert lot.order_id is not None
+        assert lot.at is not None
+        UnpricedLot.objects.create(
             settlement_id=one.settlement_id,
-            entry_order_id=one.lot.order_id,
-            side=Side.BUY if one.lot.quantity > 0 else Side.SELL,
-            qty=abs(one.lot.quantity),
-            entry_price=one.lot.price,
-            opened_at=one.lot.at,
+            entry_order_id=lot.order_id,
+            side=Side.BUY if lot.quantity > 0 else Side.SELL,
+            qty=abs(lot.quantity),
+            entry_price=lot.price,
+            opened_at=lot.at,
         )
-        for one in gone
-    )
 
 
 def _state(position: Position, open_fills: Iterable[Fill]) -> PositionState:
@@ -247,7 +249,8 @@ def rebuild(position: Position) -> None:
         if fill.open_qty != left:
             Fill.objects.filter(pk=fill.pk).update(open_qty=left)
     # A trade is closed by a fill or a settlement: the days of those that are gone are among these.
-    days = {trading_day(one.at) for one in (*fills, *settlements)}
+    days = {trading_day(fill.at) for fill in fills}
+    days |= {trading_day(settlement.at) for settlement in settlements}
     ClosedTrade.objects.filter(**place).delete()
     UnpricedLot.objects.filter(settlement__in=settlements).delete()
     _store_closed(state.closed)

@@ -1,6 +1,5 @@
 """Contracts that have expired, as the pages show them: what each was settled at, and by what."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
 
 from brokers.models import AccountPosition, BrokerConnection
@@ -70,7 +69,7 @@ def settlements_of(key: InstrumentKey) -> list[ExpiredRow]:
     return _rows(rows.order_by("connection__name", "product", "pk"))
 
 
-def _rows(settlements: Iterable[Any]) -> list[ExpiredRow]:
+def _rows(settlements: QuerySet[Settlement]) -> list[ExpiredRow]:
     found = settlements.select_related("connection").annotate(made=Sum("trades__pnl"))
     return [
         ExpiredRow(one, None if one.price is None else one.made or Decimal(0), _shown(one))
