@@ -63,7 +63,7 @@ def test_an_orders_record_shows_its_events_and_no_lease(full_desk):
 def test_every_model_of_the_desk_that_a_person_may_see_is_in_the_admin():
     hidden = {"IdempotentRequest", "IntakeCounter", "OrderMargin", "RateWindow"}
     hidden |= {"AnalyticsRebuild", "DayDue", "DayExposure", "DayTotal"}  # worked out from trades
-    hidden |= {"NoticeCursor", "NoticeLink"}
+    hidden |= {"NoticeCursor", "NoticeLink", "UnpricedLot"}
     models = set(apps.get_app_config("trading").get_models())
     missing = {model.__name__ for model in models if not admin.site.is_registered(model)}
     assert missing == hidden

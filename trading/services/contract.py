@@ -8,6 +8,7 @@ from trading.domain.sizing import whole_lots
 from trading.domain.symbols import CASH_EXCHANGES, COUNTED_IN_LOTS
 from trading.domain.values import OrderType
 from trading.models import ContractRule, Instrument, Order
+from trading.services.contract_terms import has_ended, listed_terms
 from trading.services.instruments import list_gap, not_tradable
 from trading.templatetags.money import price, qty, rupees
 
@@ -30,8 +31,12 @@ def problems(order: Order) -> Problems:
     if row is None:
         gap = "" if order.simulated else list_gap(order.exchange, order.tradingsymbol)
         return {"symbol": [gap]} if gap else {}
-    if refusal := not_tradable(row, trading_day(clock.now())):
+    now = clock.now()
+    if refusal := not_tradable(row, trading_day(now)):
         return {"symbol": [refusal]}
+    terms = listed_terms(row)
+    if terms is not None and has_ended(terms, now):
+        return {"symbol": [f"{row} has expired today: choose another contract."]}
     found = {
         "qty": [*_lots(order, row), *_largest(order, row)],
         "price": _tick(_limit_of(order), row),

@@ -29,10 +29,17 @@ def terms_of(keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, Terms]:
         expiry__isnull=False,
     ).order_by()
     for row in rows:
-        key = InstrumentKey(row.exchange, row.tradingsymbol)
-        if key in wanted and row.expiry is not None:
-            found[key] = Terms(row.exchange, row.instrument_type, row.name, row.expiry, row.strike)
+        key, terms = InstrumentKey(row.exchange, row.tradingsymbol), listed_terms(row)
+        if key in wanted and terms is not None:
+            found[key] = terms
     return found
+
+
+def listed_terms(row: Instrument) -> Terms | None:
+    """What the list says of a contract; None of what never ends."""
+    if row.expiry is None or row.instrument_type not in _KINDS:
+        return None
+    return Terms(row.exchange, row.instrument_type, row.name, row.expiry, row.strike)
 
 
 def closed_at(terms: Terms) -> datetime:

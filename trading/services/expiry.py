@@ -12,12 +12,13 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
+from django.db import DatabaseError
 from django.db.models import Max, Q, QuerySet
 
 from brokers.models import AccountPosition, PriceSource, PriceTick
 from brokers.paper import expiry as paper
 from sigmatrader import clock
-from sigmatrader.db import write_transaction
+from sigmatrader.db import Busy, write_transaction
 from trading.domain.expiry import (
     Terms,
     is_contract,
@@ -56,16 +57,30 @@ def settle_due(now: datetime) -> int:
 
     Safe to run at any moment, in any number of workers: what is settled is not open any more.
     """
-    done = 0
-    for position, terms in _open_contracts():
-        if not has_ended(terms, now) or _lives_at_the_broker(position, terms):
-            continue
-        if position.connection.simulated:
-            _end_paper_orders(position, now)
-        if not _may_still_fill(position):
-            closes = closed_at(terms)
-            done += _settle(position, terms.expiry, closes, _price_of(position, terms, closes))
-    return done
+    over = [(one, terms) for one, terms in _open_contracts() if has_ended(terms, now)]
+    return sum(_settle_by_itself(position, terms, now) for position, terms in over)
+
+
+def _settle_by_itself(position: Position, terms: Terms, now: datetime) -> bool:
+    """One that can't be settled does not stop the others."""
+    try:
+        return _settle_one(position, terms, now)
+    except (DatabaseError, Busy):
+        raise
+    except Exception:
+        logger.exception("%s can't be settled", position)
+        return False
+
+
+def _settle_one(position: Position, terms: Terms, now: datetime) -> bool:
+    if _lives_at_the_broker(position, terms):
+        return False
+    if position.connection.simulated:
+        _end_paper_orders(position, now)
+    if _may_still_fill(position):
+        return False
+    closes = closed_at(terms)
+    return _settle(position, terms.expiry, closes, _price_of(position, terms, closes))
 
 
 def _open_contracts() -> list[tuple[Position, Terms]]:
@@ -81,9 +96,7 @@ def _open_positions() -> Iterable[Position]:
 
 def _lives_at_the_broker(position: Position, terms: Terms) -> bool:
     """Whether the broker shows it on a later day: then it has not expired, whatever the list says.
-
-    Nothing is settled against the broker's word; the positions page tells of it.
-    """
+    Nothing is settled against the broker's word."""
     return any(
         book_day(read_at) > terms.expiry
         for read_at in _shown(position).values_list("read_at", flat=True)

@@ -104,7 +104,7 @@ def _drift() -> Iterator[Attention]:
 def _expired() -> Iterator[Attention]:
     for one in waiting()[:_SHOWN]:
         if one.expired_on is None:
-            text = "The instrument list does not have it, so nobody knows when it expires. Say so."
+            text = "It is in no instrument list. If it has expired, state when and at what."
             yield Attention("EXPIRY", f"{one.key} is open", text, one.url)
         else:
             title = f"{one.key} expired on {one.expired_on:%d %b %Y}"

@@ -273,6 +273,8 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
             for order in closing.get(key, [])
             if one.quantity and (order.side == "SELL") == (one.quantity > 0)
         ]
+    expired = expired_in(connection, since)
+    over = {row.key for row in expired}
     ordered = sorted(rows.values(), key=lambda one: (one.key[1], one.key[2]))
     return Book(
         connection=connection,
@@ -281,10 +283,10 @@ def book_of(connection: BrokerConnection, since: datetime) -> Book:
         closed=[
             one
             for one in ordered
-            if not (one.open or one.hint or one.expired) and _moved(one, since)
+            if not (one.open or one.hint or one.key in over) and _moved(one, since)
         ],
         holdings=[HoldingRow(one, _sells(closing, one)) for one in holdings],
-        expired=expired_in(connection, since),
+        expired=expired,
         realised=sum(realised.values(), Decimal(0)),
     )
 

@@ -40,6 +40,11 @@ class ExpiredRow:
         return str(_key(self.settlement))
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Exchange, symbol and product: the position that it was."""
+        return self.settlement.exchange, self.settlement.symbol, self.settlement.product
+
+    @property
     def url(self) -> str:
         return contract_url(_key(self.settlement))
 

@@ -41,6 +41,7 @@ from trading.services import (
     exposure,
     ledger,
 )
+from trading.services.contract import problems
 from trading.services.expiry import settle_due
 from trading.services.held import held
 
@@ -109,6 +110,25 @@ def test_at_the_bell_an_exit_may_still_go(call: None) -> None:
         Time.now = now
         assert held(paper(), CALL.exchange, CALL.tradingsymbol, "NRML").quantity == units
         assert sum(exposure.held_quantities(paper()).values()) == units
+
+
+def test_no_order_is_taken_once_the_contract_has_expired(call: None) -> None:
+    order = order_of(
+        "BUY", 75, exchange=CALL.exchange, tradingsymbol=CALL.tradingsymbol, lot_size=75
+    )
+    Time.now = DUE - timedelta(seconds=1)
+    assert problems(order) == {}
+    Time.now = DUE
+    assert "has expired today" in problems(order)["symbol"][0]
+
+
+def test_one_position_that_can_not_be_settled_stops_no_other(call: None) -> None:
+    held_call()
+    Position.objects.update(multiplier=D(10) ** 12)  # its P&L can't be stored
+    held_call(connection=BrokerConnectionFactory())
+    told("26100", CLOSE)
+    assert settle() == 1
+    assert Settlement.objects.count() == ClosedTrade.objects.count() == 1
 
 
 def test_papers_own_book_keeps_nothing_alive(call: None) -> None:
