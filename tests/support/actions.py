@@ -67,13 +67,17 @@ def watch(page: Page, size: str) -> None:
         return
     path = Path(folder) / str(os.getpid())
 
-    def on_response(response: Response) -> None:
-        name = _name_of(response.url)
-        if name and response.status < 400:
+    def note(method: str, url: str) -> None:
+        if name := _name_of(url):
             with path.open("a") as lines:
-                lines.write(f"{size} {response.request.method} {name}\n")
+                lines.write(f"{size} {method} {name}\n")
+
+    def on_response(response: Response) -> None:
+        if response.status < 400:
+            note(response.request.method, response.url)
 
     page.on("response", on_response)
+    page.on("download", lambda download: note("GET", download.url))  # which tells no response
 
 
 def _missing(done: set[tuple[str, ...]], sizes: Iterable[str]) -> Iterator[str]:
