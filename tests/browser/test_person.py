@@ -131,7 +131,7 @@ def test_orders_and_alerts_are_found_and_an_orders_page_does_its_work(
     press(page, button(change, "Ask the broker"))
     said(page, "The change is asked of the broker.")
     press(page, button(actions, "Cancel"))
-    said(page, f"Order #{order_id} is cancelled")
+    said(page, f"A cancel of order #{order_id} is asked for.")
     assert server.wait_for_order(order_id, "CANCELLED")["filled_qty"] == 0
 
     page.goto("/alerts/")

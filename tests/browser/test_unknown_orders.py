@@ -1,5 +1,6 @@
 """Orders of a live account whose outcome is unknown: a person is told, looks and decides."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,8 +44,14 @@ def desk() -> Iterator[LiveDesk]:
 
 def alert(desk: LiveDesk, symbol: str, **details: object) -> int:
     values = {"order_action": "BUY", "quantity": 2, "price": float(desk.last(symbol)), **details}
-    message = {"strategy_name": STRATEGY, "symbol": f"NSE:{symbol}", "trade_details": values}
-    answer = desk.server.send_alert(message)
+    answer = desk.server.send_alert(
+        {
+            "strategy_name": STRATEGY,
+            "alert_id": uuid.uuid4().hex,
+            "symbol": f"NSE:{symbol}",
+            "trade_details": values,
+        }
+    )
     assert answer.status == 201, answer.body
     return int(answer.json()["order_id"])
 
@@ -89,6 +96,8 @@ def test_a_person_says_what_became_of_an_order(
     assert accessibility_violations(page) == []
     assert not scrolls_sideways(page)
     page.goto("/")
+    attention = page.get_by_role("region", name="Needs attention")
+    press(page, attention.get_by_role("link", name="NSE:TCS").first)  # before what failed
     press(page, page.get_by_role("link", name="Look and resolve"))
     press(page, page.get_by_role("link", name=f"#{absent}"))
     page.get_by_label("It isn't in the broker's order book").check()
