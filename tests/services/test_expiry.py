@@ -19,6 +19,7 @@ from tests.support.at_once import at_once
 from tests.support.dying import dies
 from tests.support.fills import execution, fill, order_of
 from tests.support.positions import listed, theirs, working
+from tests.support.totals import work_all
 from tests.support.trades import traded
 from trading import selectors
 from trading.domain.order import Status
@@ -36,7 +37,6 @@ from trading.models import (
 )
 from trading.services import (
     day_pnl,
-    day_totals,
     exposure,
     instrument_list,
     ledger,
@@ -48,6 +48,7 @@ from trading.services.contract import problems
 from trading.services.errors import InvalidChange
 from trading.services.expiry import settle_due, state_price, unlisted
 from trading.services.held import held
+from trading.services.worker import Worker
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -284,6 +285,14 @@ def test_each_product_and_account_is_settled_at_the_same_price(call: None) -> No
     assert set(Settlement.objects.values_list("price", flat=True)) == {D(100)}
 
 
+def test_the_worker_settles_in_passing(call: None) -> None:
+    held_call()
+    told("26100", CLOSE)
+    Time.now = DUE
+    Worker()._keep_house()
+    assert Settlement.objects.get().price == D(100)
+
+
 # -- what depends on it --------------------------------------------------------------------------
 
 
@@ -293,7 +302,7 @@ def test_the_days_totals_and_the_exposure_end_with_the_contract(
     held_call()
     told("26180.40", CLOSE)
     settle()
-    day_totals.work_all()
+    work_all()
     trade = ClosedTrade.objects.get()
     assert (trade.exit_charges, trade.depository_charges) == (D(0), D(0))
     assert trade.net == D(4530) - trade.entry_charges < D(4530)
@@ -305,7 +314,7 @@ def test_the_days_totals_and_the_exposure_end_with_the_contract(
 def test_what_waits_for_its_price_is_carried_no_further(call: None, charge_rates: None) -> None:
     held_call()
     settle()
-    day_totals.work_all()
+    work_all()
     assert not DayTotal.objects.exists()
     [whole] = DayExposure.objects.filter(day=EXPIRY, whole=True)
     assert (whole.highest, whole.carried) == (D(9000), D(0))

@@ -14,9 +14,10 @@ from brokers.prices import record_price
 from sigmatrader import clock
 from tests.factories import BrokerConnectionFactory
 from tests.support.positions import listed, theirs
+from tests.support.totals import work_all
 from tests.support.trades import traded
 from trading.models import ClosedTrade, Position, Settlement
-from trading.services import day_totals, expiry
+from trading.services import expiry
 from trading.web.books import book_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
@@ -160,7 +161,7 @@ def test_analytics_says_that_the_trade_expired(desk: SimpleNamespace, charge_rat
     hold(desk)
     nifty("26100")
     expiry.settle_due(EVENING)
-    day_totals.work_all()
+    work_all()
     assert "→ expired" in get(desk, "analytics", kind="PAPER").content.decode()
     rows = get(desk, "analytics_csv", kind="PAPER").getvalue().decode().splitlines()
     assert rows[0].endswith("exit_order,exit_reason")
