@@ -121,7 +121,7 @@ def test_an_order_that_was_never_sent_does_not_wait_for_a_verdict(desk):
 @pytest.mark.parametrize(("qty", "percent"), [(40, "+1.00 %"), (-40, "−1.00 %")])
 def test_the_open_profit_of_a_position_stands_in_percent_too(desk, qty, percent):
     position(desk.paper, qty)
-    assert f"open {percent}" in page_of(desk, "positions")
+    assert f'open <span class="fact">{percent}</span>' in page_of(desk, "positions")
 
 
 def test_a_holding_has_its_profit_in_percent(desk, live_account):
