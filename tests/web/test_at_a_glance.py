@@ -115,6 +115,14 @@ def test_an_order_that_was_never_sent_does_not_wait_for_a_verdict(desk):
     assert "It was never sent" in page_of(desk, "order", order.pk)
 
 
+def test_a_quantity_that_is_missing_is_no_zero(desk):
+    order = make_order(qty=0, requested_qty=0, needs_quantity=True)
+    page = page_of(desk, "order", order.pk)
+    assert '<span class="missing">missing</span>' in page
+    assert '<span class="num">0</span>' not in page
+    assert "BUY 0" not in page_of(desk, "dashboard")
+
+
 # -- positions -----------------------------------------------------------------------------------
 
 
