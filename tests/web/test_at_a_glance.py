@@ -115,13 +115,21 @@ def test_an_order_that_was_never_sent_does_not_wait_for_a_verdict(desk):
     assert "It was never sent" in page_of(desk, "order", order.pk)
 
 
+def test_a_quantity_that_is_missing_is_no_zero(desk):
+    order = make_order(qty=0, requested_qty=0, needs_quantity=True)
+    page = page_of(desk, "order", order.pk)
+    assert '<span class="missing">missing</span>' in page
+    assert '<span class="num">0</span>' not in page
+    assert "BUY 0" not in page_of(desk, "dashboard")
+
+
 # -- positions -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("qty", "percent"), [(40, "+1.00 %"), (-40, "−1.00 %")])
 def test_the_open_profit_of_a_position_stands_in_percent_too(desk, qty, percent):
     position(desk.paper, qty)
-    assert f"open {percent}" in page_of(desk, "positions")
+    assert f'open <span class="fact">{percent}</span>' in page_of(desk, "positions")
 
 
 def test_a_holding_has_its_profit_in_percent(desk, live_account):
