@@ -85,18 +85,19 @@ def press(page: Page, target: Locator) -> None:
         target.click()
 
 
-# By the address of the server: the form takes a second, which one page of each server spends.
-_sessions: dict[str, list[Any]] = {}
+# By server and user: the form takes a second, which one page of each spends.
+_sessions: dict[tuple[str, str], list[Any]] = {}
 
 
 def come_in(page: Page, server: Server) -> None:
     """To the dashboard, in the session of an earlier page of this server if it still holds."""
-    page.context.add_cookies(_sessions.get(server.base_url, []))
+    who = (server.base_url, server.admin_username)
+    page.context.add_cookies(_sessions.get(who, []))
     page.goto("/")
     if urlsplit(page.url).path != "/":
         log_in(page, server)
         name = settings.SESSION_COOKIE_NAME
-        _sessions[server.base_url] = [one for one in page.context.cookies() if one["name"] == name]
+        _sessions[who] = [one for one in page.context.cookies() if one["name"] == name]
 
 
 def accessibility_violations(page: Page) -> list[str]:
