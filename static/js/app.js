@@ -158,15 +158,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// What a person folded or unfolded stays so when its part of the page is renewed.
-let folds = [];
+// What a person folded or unfolded stays so when its part of the page is renewed, also when it was
+// not there for a while.
+const folds = new Map(); // open or not, by id
 
-document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-  if ("keepOpen" in target.dataset) folds = [...target.querySelectorAll("details[id]")].map(({ id, open }) => [id, open]);
+document.addEventListener("click", ({ target }) => {
+  const fold = target.closest("[data-keep-open] details[id] > summary")?.parentElement;
+  if (fold) folds.set(fold.id, !fold.open);
 });
 
 document.addEventListener("htmx:afterSettle", () => {
-  for (const [id, open] of folds.splice(0)) document.getElementById(id)?.toggleAttribute("open", open);
+  for (const [id, open] of folds) document.getElementById(id)?.toggleAttribute("open", open);
 });
 
 // A pressed button goes with its old row. The focus stays in the row: in the first field of a form,

@@ -30,6 +30,7 @@ _HERE = {
     "notices": "notifications",
     "notice_add": "notifications",
     "notice_channel": "notifications",
+    "password": "operations",
     "second_factor": "operations",
 }
 

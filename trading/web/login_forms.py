@@ -1,11 +1,11 @@
 """Logging in, and the codes of a second factor."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
@@ -100,9 +100,34 @@ class GuardedCodeForm(CodeForm):
 
     @sensitive_variables()
     def clean_password(self) -> str:
-        """Wrong ones count towards the lock-out, as at the login."""
-        password: str = self.cleaned_data["password"]
-        name = {get_user_model().USERNAME_FIELD: self._request.user.get_username()}
-        if authenticate(self._request, password=password, **name) is None:
-            raise forms.ValidationError("This is not your password.")
-        return password
+        return _own_password(self._request, self.cleaned_data["password"])
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """One's own password, and a new one twice."""
+
+    def __init__(self, data: Any = None, *, request: HttpRequest) -> None:
+        super().__init__(cast(User, request.user), data, auto_id="id_new_%s")
+        self._request = request
+        labels = ("Your password now", "New password", "New password again")
+        for field, label in zip(self.fields.values(), labels, strict=True):
+            field.label = label
+            field.help_text = ""
+            field.error_messages["required"] = "Enter it."
+        self.fields["new_password1"].help_text = (
+            "At least 10 characters, and not one that many people use. Example: four words that "
+            "only you would put together."
+        )
+
+    @sensitive_variables()
+    def clean_old_password(self) -> str:
+        return _own_password(self._request, self.cleaned_data["old_password"])
+
+
+@sensitive_variables()
+def _own_password(request: HttpRequest, password: str) -> str:
+    """`password`, if it is the user's. Wrong ones count towards the lock-out, as at the login."""
+    name = {get_user_model().USERNAME_FIELD: request.user.get_username()}
+    if authenticate(request, password=password, **name) is None:
+        raise forms.ValidationError("This is not your password.")
+    return password
