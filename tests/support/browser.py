@@ -49,7 +49,7 @@ class Problems:
 
         def on_console(message: ConsoleMessage) -> None:
             # A refused, unanswered or replaced request is the page's business.
-            expected = ("Failed to load resource", "htmx:send", "htmx:afterRequest")
+            expected = ("Failed to load resource", "htmx:send", "htmx:timeout", "htmx:afterRequest")
             if message.type == "error" and not message.text.startswith(expected):
                 self.found.append(f"console: {message.text}")
 
