@@ -130,8 +130,8 @@ class StrategyAdmin(ExamplesMixin, admin.ModelAdmin):
         """With the strategies that are stopped among what must not be deleted."""
         shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
         stopped = [text for one in objs if (text := stopped_strategies.why_not_deleted(one))]
-        if stopped:
-            # Its state and its breakers lack a right of their own, which hides the way out.
+        if protected or stopped:
+            # Records lack a right of their own to be deleted, which would hide the true reason.
             return shown, counts, set(), [*protected, *stopped]
         return shown, counts, lacking, protected
 

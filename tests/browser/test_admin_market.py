@@ -1,10 +1,10 @@
-"""The market in the admin: days and hours, charges, contracts and what symbols stand for."""
+"""The market in the admin: days, hours and schedules, charges, contracts, symbols."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser import PageFactory
-from tests.support.hands import answered, follow, press, save, search
+from tests.support.hands import answered, follow, press, refused, remove, save, search
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -61,6 +61,19 @@ def _days(day: str, size: str) -> str:
     return f'segment,date,kind,opens,closes,note\nEQUITY,{day},CLOSED,,,"from a file, {size}"\n'
 
 
+def _schedule_a_product(page: Page, product: str) -> None:
+    page.goto("/admin/risk/productschedule/add/")
+    page.get_by_label("Product:").select_option(product)
+    page.get_by_label("No new entries at:").fill("15:00")
+    page.get_by_label("Square off at:").fill("14:30")
+    save(page)
+    refused(page, "Not after the square-off at 14:30.")
+    page.get_by_label("Square off at:").fill("15:10")
+    save(page)
+    answered(page, "was added successfully")
+    remove(page, "Delete selected product schedules", product)
+
+
 @pytest.mark.parametrize("size", ["wide", "phone"])
 def test_the_market_is_described_by_days_hours_charges_and_symbols(
     server: Server, open_page: PageFactory, size: str
@@ -74,6 +87,7 @@ def test_the_market_is_described_by_days_hours_charges_and_symbols(
     save(page)
     expect(page.locator(".errorlist").first).to_be_visible()
 
+    _schedule_a_product(page, {"wide": "NRML", "phone": "MTF"}[size])
     page.goto("/admin/trading/contractrule/add/")
     page.get_by_label("Name:", exact=True).fill(f"GOLD{size.upper()}")
     page.get_by_label("Exchange:").fill("MCX")

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.browser
 SYMBOLS = ("INFY", "TCS", "RELIANCE", "SBIN", "ITC", "LT", "ONGC", "HDFCBANK", "AXISBANK")
 SLOW_SECONDS = 2.0  # an order takes so long at the broker
 ON_THE_WAY = ("QUEUED", "SENDING")
-HELD, HOLDING, UNSEEN = "WIPRO", "SUNPHARMA", "TATASTEEL"
+HELD, UNSEEN = "WIPRO", "TATASTEEL"
+HOLDINGS = {"wide": "SUNPHARMA", "phone": "MARUTI"}
 SIZES = pytest.mark.parametrize(("size", "scheme"), [("wide", "dark"), ("phone", "light")])
 
 
@@ -200,20 +201,20 @@ def _exit(page: Page, desk: LiveDesk) -> None:
     expect(_row(page, HELD)).to_be_visible()
 
 
-def _sell_a_holding(page: Page, desk: LiveDesk) -> None:
-    desk.broker.exchange.deposit("NSE", HOLDING, 20, desk.last(HOLDING))
+def _sell_a_holding(page: Page, desk: LiveDesk, symbol: str) -> None:
+    desk.broker.exchange.deposit("NSE", symbol, 20, desk.last(symbol))
     press(page, re.compile(f"^Read again the positions of {ACCOUNT}"))
     told(page, "reads zerodha again")
-    expect(_row(page, HOLDING)).to_contain_text("20")  # without a reload
-    follow(_row(page, HOLDING), re.compile("^Exit"))
+    expect(_row(page, symbol)).to_contain_text("20")  # without a reload
+    follow(_row(page, symbol), re.compile("^Exit"))
     page.get_by_label("Quantity to exit").fill("5")
     press(page, "Exit part")
-    until(page, lambda: desk.open_at_broker().get(HOLDING) == -5, "five are sold")
+    until(page, lambda: desk.open_at_broker().get(symbol) == -5, "five are sold")
     page.goto("/positions/")
-    sold = page.get_by_role("row").filter(has_text="SOLD").filter(has_text=HOLDING)
+    sold = page.get_by_role("row").filter(has_text="SOLD").filter(has_text=symbol)
     expect(sold).to_be_visible()
     expect(sold.get_by_role("link", name=re.compile("^(Exit|Protect)"))).to_have_count(0)
-    desk.move_unseen(HOLDING, "BUY", 5, "CNC")
+    desk.move_unseen(symbol, "BUY", 5, "CNC")
 
 
 def _see_a_difference(page: Page, desk: LiveDesk) -> None:
@@ -240,7 +241,7 @@ def test_a_position_is_protected_freed_and_closed_in_two_parts(
     _protect(page, desk)
     _cancel_the_protection(page, desk)
     _exit(page, desk)
-    _sell_a_holding(page, desk)
+    _sell_a_holding(page, desk, HOLDINGS[size])
     _see_a_difference(page, desk)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from playwright.sync_api import Page
 
@@ -20,16 +21,14 @@ from tests.support.server import Server, installation
 MOMENT = datetime(2026, 12, 2, 11, 0, tzinfo=clock.IST)
 ACCOUNT = "zerodha"  # the name that the environment's keys get
 ROBOT = "robot"  # a strategy whose alerts go to it by themselves
-_PREPARE = """
+_LOG_IN = """
 from datetime import timedelta
-from django.core.management import call_command
 from brokers.models import BrokerConnection
 from sigmatrader import clock
 account = BrokerConnection.objects.get(name="{account}")
 account.access_token, account.user_id = "{token}", "SIM001"
 account.token_expires_at, account.logged_in_at = clock.now() + timedelta(hours=5), clock.now()
 account.save()
-call_command("syncinstruments", "--connection", "{account}")
 """
 
 
@@ -118,8 +117,7 @@ def live_desk() -> Iterator[LiveDesk]:
         with installation(environment=environment) as server:
             broker.redirect_url = f"{server.base_url}/brokers/zerodha/callback/"
             server.start_web()
-            prepare = _PREPARE.format(account=ACCOUNT, token=broker.login())
-            server.manage("shell", "-c", prepare)
+            server.manage("shell", "-c", _LOG_IN.format(account=ACCOUNT, token=broker.login()))
             robot = {"execution_mode": "AUTO", "execution_target": "LIVE", "connection": ACCOUNT}
             for path, data in (
                 ("/api/risk-settings/", {"scope": "GLOBAL", "stale_alert": None}),
@@ -127,6 +125,8 @@ def live_desk() -> Iterator[LiveDesk]:
             ):
                 made = server.api(path, data=data)
                 assert made.status == 201, made.body
+            listed = partial(server.api, "/api/instruments/?q=INFY")
+            wait_until(lambda: listed().json(), "the worker has read the instrument list", 60)
             yield LiveDesk(server, broker)
 
 

@@ -111,6 +111,7 @@ def test_a_strategy_with_orders_can_not_be_deleted(desk):
     url = reverse("admin:trading_strategy_delete", args=[strategy.pk])
     page = desk.client.post(url, {"post": "yes"})
     assert "Cannot delete strategy" in text_of(page)
+    assert "would require deleting the following protected" in text_of(page)
     assert Strategy.objects.filter(pk=strategy.pk).exists()
     assert Order.objects.count() == 1
 
