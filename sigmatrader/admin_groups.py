@@ -90,6 +90,8 @@ GROUPS: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
                 "trading.ClosedTrade", "Trades", "Entries matched with exits, first in first out."
             ),
             Line("trading.Settlement", "Expired contracts", "What was open, and at what it ended."),
+            Line("trading.OrderCharges", "Broker's charges", "What an order cost by its word."),
+            Line("trading.ChargesRead", "Days of charges", "When the broker was asked for them."),
             Line("trading.BookEntry", "Broker's book", "The broker's orders, day by day."),
             Line("risk.RiskSettingsChange", "Changes of limits", "Who changed what, and why."),
             Line("risk.TradingState", "Trading states", "What holds now; change it on Risk."),

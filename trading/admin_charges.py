@@ -6,9 +6,10 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from sigmatrader.admin_base import RecordAdmin
 from trading.analytics import request_rebuild
 from trading.domain.charges import ChargeSegment
-from trading.models import ChargeRate
+from trading.models import ChargeRate, ChargesRead, OrderCharges
 from trading.templatetags.money import price
 
 
@@ -88,3 +89,24 @@ def _again(request: HttpRequest) -> None:
 
 def _plain(percent: Any) -> str:
     return format(percent.normalize(), "f") if percent else "0"
+
+
+@admin.register(OrderCharges)
+class OrderChargesAdmin(RecordAdmin):
+    list_display = ("order", "quantity", "price", "told", "told_at", "error")
+    list_filter = ("order__connection",)
+    list_select_related = ("order",)
+    search_fields = ("order__tradingsymbol",)
+    date_hierarchy = "told_at"
+
+    @admin.display(description="charges ₹", ordering="total")
+    def told(self, row: OrderCharges) -> str:
+        return "not told" if row.total is None else price(row.total)
+
+
+@admin.register(ChargesRead)
+class ChargesReadAdmin(RecordAdmin):
+    list_display = ("day", "connection", "orders", "told", "finished_at", "error")
+    list_filter = ("connection",)
+    list_select_related = ("connection",)
+    date_hierarchy = "day"

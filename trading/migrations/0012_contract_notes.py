@@ -83,6 +83,8 @@ class Migration(migrations.Migration):
                 ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='brokers.brokerconnection')),
             ],
             options={
+                'verbose_name': 'asking for charges',
+                'verbose_name_plural': 'asking for charges',
                 'db_table': 'charges_reads',
                 'constraints': [models.UniqueConstraint(fields=('connection', 'day'), name='charges_reads_once'), models.CheckConstraint(condition=models.Q(('told__lte', models.F('orders'))), name='charges_reads_told')],
             },
@@ -100,6 +102,8 @@ class Migration(migrations.Migration):
                 ('order', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='broker_charges', to='trading.order')),
             ],
             options={
+                'verbose_name': 'charges the broker told',
+                'verbose_name_plural': 'charges the broker told',
                 'db_table': 'order_charges',
                 'constraints': [models.CheckConstraint(condition=models.Q(('quantity__gt', 0), models.Q(('total__isnull', True), ('total__gte', 0), _connector='OR')), name='order_charges_positive')],
             },

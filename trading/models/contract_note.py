@@ -25,6 +25,7 @@ class OrderCharges(models.Model):
 
     class Meta:
         db_table = "order_charges"
+        verbose_name = verbose_name_plural = "charges the broker told"
         constraints = [
             models.CheckConstraint(
                 condition=Q(quantity__gt=0) & (Q(total__isnull=True) | Q(total__gte=0)),
@@ -54,6 +55,7 @@ class ChargesRead(models.Model):
 
     class Meta:
         db_table = "charges_reads"
+        verbose_name = verbose_name_plural = "asking for charges"
         constraints = [
             models.UniqueConstraint(fields=["connection", "day"], name="charges_reads_once"),
             models.CheckConstraint(condition=Q(told__lte=F("orders")), name="charges_reads_told"),
