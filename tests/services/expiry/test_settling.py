@@ -44,6 +44,7 @@ from trading.services import (
 from trading.services.contract import problems
 from trading.services.expiry import settle_due
 from trading.services.held import held
+from trading.services.worker import Worker
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db_backends]
 
@@ -145,6 +146,14 @@ def test_a_contract_of_a_later_day_stays_open(call: None) -> None:
     told("26100", CLOSE)
     assert settle() == 0
     assert Position.objects.get().qty == 75
+
+
+def test_the_worker_settles_in_passing(call: None) -> None:
+    held_call()
+    told("26100", CLOSE)
+    Time.now = DUE
+    Worker()._keep_house()
+    assert Settlement.objects.get().price == 100
 
 
 def test_a_worker_that_was_away_settles_on_the_last_day_itself(call: None) -> None:
