@@ -8,6 +8,7 @@ name and what is allowed.
 import ipaddress
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,6 +191,10 @@ def _data_dir(reader: _Reader, base_dir: Path) -> Path:
     os.umask(0o077)  # what is written there is the owner's alone
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data_dir.stat().st_mode & stat.S_ISVTX:
+            # Made the owner's alone, /tmp would be closed to every other program.
+            instead = f"a folder that others don't use, such as {data_dir / 'sigmatrader'}"
+            raise _wrong("ST_DATA_DIR", str(data_dir), instead)
         if data_dir.stat().st_uid == os.geteuid():
             data_dir.chmod(0o700)
     except OSError as error:

@@ -25,6 +25,19 @@ def load(tmp_path: Path) -> conf.SigmaTraderSettings:
     return conf.load(tmp_path)
 
 
+def test_a_folder_that_everybody_shares_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("ST_DATA_DIR", str(shared))
+    with pytest.raises(ImproperlyConfigured, match="ST_DATA_DIR.*shared/sigmatrader"):
+        load(tmp_path)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert list(shared.iterdir()) == []
+
+
 def test_a_first_start_generates_its_secrets_for_the_owner_alone(tmp_path: Path) -> None:
     first = load(tmp_path)
     path = tmp_path / "data" / "secrets.env"

@@ -12,10 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import django
 from django.urls import Resolver404, resolve
 from django.urls.resolvers import URLPattern
 from playwright.sync_api import Page, Response
+
+from scripts import own_django
 
 FOLDER_VARIABLE = "ST_TEST_ACTIONS"
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -98,13 +99,7 @@ def never_done(folder: Path, sizes: Iterable[str]) -> list[str]:
 def main() -> int:
     """`python -m tests.support.actions <folder>`: 1 when something was never done."""
     folder = Path(sys.argv[1])
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "sigmatrader.settings",
-        "ST_ENV_FILE": os.devnull,
-        "ST_ENVIRONMENT": "test",
-        "ST_DATA_DIR": str(folder.parent),
-    }
-    django.setup()
+    own_django.set_up("actions")
     missing = never_done(folder, ("wide", "phone"))
     for line in missing:
         sys.stdout.write(f"No browser test does: {line}\n")
