@@ -32,7 +32,7 @@ def test_a_folder_that_everybody_shares_is_left_as_it_is(
     shared.mkdir()
     shared.chmod(0o1777)
     monkeypatch.setenv("ST_DATA_DIR", str(shared))
-    with pytest.raises(ImproperlyConfigured, match="ST_DATA_DIR.*shared/sigmatrader"):
+    with pytest.raises(ImproperlyConfigured, match=r"ST_DATA_DIR.*shared/sigmatrader"):
         load(tmp_path)
     assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
     assert list(shared.iterdir()) == []
