@@ -149,6 +149,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["sigmatrader.formats"]
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "Asia/Kolkata"

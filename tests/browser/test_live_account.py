@@ -174,8 +174,12 @@ def _cancel_the_protection(page: Page, desk: LiveDesk) -> None:
     press(orders, re.compile("^Cancel"))
     told(page, "cancel")
     until(page, lambda: desk.triggers() == [], "the GTT is gone")
-    page.reload()
-    expect(orders).to_have_count(0)
+
+    def gone() -> bool:
+        page.reload()
+        return orders.count() == 0
+
+    until(page, gone, "the page knows")
 
 
 def _exit(page: Page, desk: LiveDesk) -> None:

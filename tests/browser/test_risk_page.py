@@ -33,6 +33,9 @@ def server() -> Iterator[Server]:
     with installation(environment=in_session()) as running:
         running.start_web()
         fill(running)
+        row = running.api("/api/risk-settings/?scope=GLOBAL").json()[0]["id"]
+        body = {"max_open_positions": 50, "reason": "a bar for it"}
+        assert running.api(f"/api/risk-settings/{row}/", method="PATCH", data=body).status == 200
         yield running
 
 
@@ -196,10 +199,6 @@ def test_trading_is_stopped_and_resumed_in_every_scope(
 def test_a_bar_grows_by_itself_and_what_is_folded_stays_folded_with_the_focus(
     server: Server, open_page: PageFactory, size: str, scheme: str
 ) -> None:
-    if not server.api("/api/risk-settings/?scope=GLOBAL").json()[0]["max_open_positions"]:
-        row = server.api("/api/risk-settings/?scope=GLOBAL").json()[0]["id"]
-        body = {"max_open_positions": 50, "reason": "a bar for it"}
-        server.api(f"/api/risk-settings/{row}/", method="PATCH", data=body)
     page = open_page(server, size=size, scheme=scheme)
     page.goto("/risk/")
     scope = page.locator("#use details").first

@@ -120,7 +120,10 @@ def live_desk() -> Iterator[LiveDesk]:
             server.manage("shell", "-c", _LOG_IN.format(account=ACCOUNT, token=broker.login()))
             robot = {"execution_mode": "AUTO", "execution_target": "LIVE", "connection": ACCOUNT}
             for path, data in (
-                ("/api/risk-settings/", {"scope": "GLOBAL", "stale_alert": None}),
+                (
+                    "/api/risk-settings/",
+                    {"scope": "GLOBAL", "stale_alert": None, "duplicate_order": None},
+                ),
                 ("/api/strategies/", {"name": ROBOT, **robot}),
             ):
                 made = server.api(path, data=data)

@@ -1,5 +1,7 @@
 """The admin: strategies to edit, records to read, no secret to see."""
 
+import re
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -166,3 +168,10 @@ def test_the_admin_is_entered_through_the_desks_login(client, db):
 def test_a_user_who_is_no_staff_is_kept_out(client, reader):
     client.force_login(reader)
     assert client.get(reverse("admin:index")).status_code == 302
+
+
+def test_moments_are_told_as_on_the_desk(full_desk):
+    order = full_desk.orders[Status.EXECUTED]
+    page = text_of(full_desk.client.get(reverse("admin:trading_order_change", args=[order.pk])))
+    assert f"{order.created_at.astimezone(clock.IST):%H:%M:%S}" in page
+    assert not re.search(r"\d [ap]\.m\.", page)

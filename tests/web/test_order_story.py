@@ -17,7 +17,7 @@ from trading.domain.off_hours import book_day
 from trading.domain.order import Status
 from trading.domain.values import Origin, Variety
 from trading.models import BookEntry, Fill, Order, OrderAttempt, Trigger
-from trading.services import lifecycle
+from trading.services import lifecycle, recovery
 from trading.services.attempts import new_client_order_id
 from trading.web.timeline import timeline_of
 
@@ -338,3 +338,15 @@ def test_an_exit_says_what_it_realised_and_an_entry_what_is_open(desk):
 def test_an_order_that_was_never_filled_shows_no_fills(desk):
     order = order_in(Status.SENT)
     assert desk.client.get(reverse("order", args=[order.pk])).context["result"] is None
+
+
+@pytest.mark.parametrize(
+    ("worker_id", "words"),
+    [
+        ("vm/4026531836:14564:2344142", "worker 14564 on vm"),
+        ("desk:7:99", "worker 7 on desk"),
+        ("elsewhere", "elsewhere"),
+    ],
+)
+def test_a_worker_is_named_for_people(worker_id, words):
+    assert recovery.worker_words(worker_id) == words

@@ -52,6 +52,12 @@ def this_worker_id(suffix: str = "") -> str:
     return f"{this_place()}:{pid}:{process_start(pid)}{suffix}"
 
 
+def worker_words(worker_id: str) -> str:
+    """For people: “worker 14564 on vm”."""
+    place, _, rest = worker_id.partition(":")
+    return f"worker {rest.partition(':')[0]} on {place.partition('/')[0]}" if rest else worker_id
+
+
 def recover_lost_leases() -> int:
     """SENDING whose lease ran out, or whose worker is dead, becomes UNKNOWN. Returns how many."""
     now = clock.now()

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trading.models import Fill, Order, OrderAttempt, OrderEvent
+from trading.services import recovery
 from trading.templatetags.money import price as price_text
 from trading.templatetags.money import qty as qty_text
 
@@ -95,7 +96,7 @@ def _of_attempt(attempt: OrderAttempt) -> list[Moment]:
         attempt.claimed_at,
         "attempt",
         f"Attempt {attempt.number} begun",
-        actor=attempt.worker_id,
+        actor=recovery.worker_words(attempt.worker_id),
         text=f"Tag {attempt.tag}, {attempt.variety}",
     )
     if attempt.closed_at is None:
