@@ -16,9 +16,11 @@ _HELD = """
 from datetime import timedelta
 from brokers.accounts import ensure_paper_account
 from sigmatrader import clock
+from sigmatrader.db import write_transaction
 from tests.support.trades import traded
-traded(ensure_paper_account(), "SELL", 100, "41.50", exchange="MCX", tradingsymbol="{symbol}",
-       symbol="MCX:{symbol}", product="NRML", at=clock.now() - timedelta(days=2))
+with write_transaction():  # no worker sees it half done
+    traded(ensure_paper_account(), "SELL", 100, "41.50", exchange="MCX", tradingsymbol="{symbol}",
+           symbol="MCX:{symbol}", product="NRML", at=clock.now() - timedelta(days=2))
 """
 
 

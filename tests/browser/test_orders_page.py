@@ -186,7 +186,7 @@ def test_an_orders_page_does_everything_that_can_be_done_with_it(
     status(page, "WAITING")
     press(page, page.locator(".actions").get_by_role("link", name="Edit"))
     form = page.get_by_role("form", name=f"Edit order {denied}")
-    form.get_by_label("Quantity").fill("6")
+    form.get_by_role("textbox", name="Quantity").fill("6")
     press(page, form.get_by_role("button", name="Save"))
     press(page, page.locator(f"#order-link-{denied}"))
     do(page, "Execute")

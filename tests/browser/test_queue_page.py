@@ -66,13 +66,13 @@ def test_an_order_is_judged_edited_executed_and_followed(
 
     press(page, row.get_by_role("link", name="Edit"))
     expect(row.get_by_text("What it would take")).to_be_visible()
-    row.get_by_label("Quantity").fill("0")
+    row.get_by_role("textbox", name="Quantity").fill("0")
     expect(row.locator(".typed").first).to_contain_text("Fill in the order")
     press(page, button(row, "Save"))
-    expect(row.get_by_label("Quantity")).to_have_attribute("aria-invalid", "true")
+    expect(row.get_by_role("textbox", name="Quantity")).to_have_attribute("aria-invalid", "true")
     expect(row).to_contain_text("Enter a whole number of at least 1.")
     assert accessibility_violations(page) == []
-    row.get_by_label("Quantity").fill("7")
+    row.get_by_role("textbox", name="Quantity").fill("7")
     row.get_by_label("Type").select_option("SL")
     row.get_by_label("Price ₹").fill("1,501.50")
     row.get_by_label("Trigger ₹").fill("1500")
@@ -94,7 +94,7 @@ def test_an_order_is_judged_edited_executed_and_followed(
     expect(row).to_contain_text("MARKET")
     assert order_at(server, order_id)["qty"] == 4
     press(page, row.get_by_role("link", name="Edit"))
-    row.get_by_label("Quantity").fill("7")
+    row.get_by_role("textbox", name="Quantity").fill("7")
     press(page, button(row, "Save"))
     toast = page.get_by_role("status").filter(has_text=f"Order #{order_id} is changed.")
     expect(toast).to_be_visible()
@@ -152,7 +152,7 @@ def test_what_works_at_a_broker_is_cancelled_and_what_lacks_a_quantity_filled_in
     expect(row).to_contain_text("missing")
     expect(button(row, "Execute")).to_have_count(0)
     press(page, row.get_by_role("link", name="Fill in"))
-    row.get_by_label("Quantity").fill("3")
+    row.get_by_role("textbox", name="Quantity").fill("3")
     press(page, button(row, "Save"))
     expect(button(row, "Execute")).to_be_visible()
     assert order_at(server, lacking)["qty"] == 3
@@ -242,7 +242,7 @@ def test_keys_choose_decide_and_undo(server: Server, open_page: PageFactory) -> 
     expect(button(row_of(page, third), "Execute")).to_be_visible()
     row_of(page, third).focus()
     page.keyboard.press("e")
-    row_of(page, third).get_by_label("Quantity").fill("5")
+    row_of(page, third).get_by_role("textbox", name="Quantity").fill("5")
     page.keyboard.press("Enter")
     expect(button(row_of(page, third), "Execute")).to_be_visible()
     assert order_at(server, third)["qty"] == 5

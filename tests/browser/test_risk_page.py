@@ -1,6 +1,7 @@
 """The risk page as a person uses it: states, what is used of limits, what if they were others."""
 
 import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,7 @@ def _active(server: Server) -> None:
 def waiting_order(server: Server, symbol: str, quantity: int = 4, strategy: str = "") -> int:
     answer = server.send_alert(
         {
+            "alert_id": uuid.uuid4().hex,
             "strategy_name": strategy or "by hand",
             "symbol": f"NSE:{symbol}",
             "trade_details": {"order_action": "BUY", "quantity": quantity, "price": 1500},

@@ -1,5 +1,6 @@
 """An installation that trades at a simulated Zerodha, in the middle of a session."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,7 +82,12 @@ class LiveDesk:
         price = float(self.last(symbol))
         values = {"order_action": "BUY", "quantity": 2, "price": price, **details}
         answer = self.server.send_alert(
-            {"strategy_name": ROBOT, "symbol": f"NSE:{symbol}", "trade_details": values}
+            {
+                "alert_id": uuid.uuid4().hex,
+                "strategy_name": ROBOT,
+                "symbol": f"NSE:{symbol}",
+                "trade_details": values,
+            }
         )
         assert answer.status == 201, answer.body
 
