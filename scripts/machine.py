@@ -40,8 +40,15 @@ def _have_postgres() -> None:
     programs.find_postgres(postgres.server_user())
 
 
+def _have_light_browser() -> None:
+    """The browser tests need a third less time with it; where it can't be had they take another."""
+    if _can_install() and shutil.which(programs.CHROMIUM_SHELL) is None:
+        _install("Chromium without windows", programs.CHROMIUM_SHELL, "fonts-dejavu-core")
+
+
 def provide() -> None:
     """Return when everything is there; else raises ProgramMissing."""
+    _have_light_browser()
     needs = (
         (_have_postgres, "a PostgreSQL server", ("postgresql",)),
         (programs.find_chromium, "Chromium", ("chromium", "fonts-dejavu-core")),

@@ -6,11 +6,25 @@ from scripts import machine
 from tests.support import programs
 
 
+@pytest.fixture(autouse=True)
+def light_browser(monkeypatch):
+    monkeypatch.setattr(programs, "CHROMIUM_SHELL", "sh")  # is everywhere
+
+
 def test_what_is_there_is_not_installed(monkeypatch):
     installed = []
     monkeypatch.setattr(machine, "_install", lambda *packages: installed.append(packages))
     machine.provide()
     assert installed == []
+
+
+def test_where_the_light_browser_can_not_be_had_another_will_do(monkeypatch):
+    asked = []
+    monkeypatch.setattr(programs, "CHROMIUM_SHELL", "no-such-browser")
+    monkeypatch.setattr(machine, "_can_install", lambda: True)
+    monkeypatch.setattr(machine, "_install", lambda _what, *packages: asked.append(packages[0]))
+    machine.provide()
+    assert asked == ["no-such-browser"]
 
 
 @pytest.fixture
