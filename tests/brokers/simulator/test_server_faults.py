@@ -326,7 +326,7 @@ def listens(sim):
 def test_refuse_connection(sim, caller):
     kept = requests.Session()
     assert kept.get(f"{sim.root}/orders", headers=caller.headers, timeout=5).ok
-    sim.faults.script("place", faults.refuse_connection(0.4))
+    sim.faults.script("place", faults.refuse_connection(2))
     with pytest.raises(requests.ConnectionError):
         caller.place()
     assert not listens(sim)
