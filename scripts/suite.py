@@ -80,8 +80,8 @@ def _pytest(work: Path, name: str, options: list[str], environment: Mapping[str,
     report = work / f"{name}.xml"
     command = [
         sys.executable, "-m", "pytest", "-q",
-        # More than cores: many tests wait for a process, a browser or a timeout.
-        "--numprocesses", str(min(6, (os.cpu_count() or 2) * 2)),
+        # One more than cores: many tests wait for a process, a browser or a timeout.
+        "--numprocesses", str(min(4, (os.cpu_count() or 2) + 1)),
         # Modules stay whole; the slow ones begin (conftest.py), so that none is left over alone.
         "--dist", "loadscope", "--no-loadscope-reorder",
         "--junit-xml", str(report), *options,
