@@ -17,7 +17,7 @@ def main() -> None:
     django.setup()
     from django.test import Client
 
-    from tests.support.paper_steps import before, die
+    from tests.support.wrapping import before, die
     from trading.services import lifecycle
     from trading.webhooks.views import TradingViewWebhook
 

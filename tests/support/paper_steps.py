@@ -4,32 +4,7 @@ The steps wrap the product's own functions from outside; nothing in the product 
 `tests.support.nursery` makes the worker.
 """
 
-import os
-import signal
-from collections.abc import Callable
-from typing import Any
-
-
-def die(*_: Any, **__: Any) -> Any:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def before(module: Any, name: str) -> None:
-    """Die instead of calling `module.name`."""
-    setattr(module, name, die)
-
-
-def after(module: Any, name: str, when: Callable[[Any], bool] = lambda result: True) -> None:
-    """Die once `module.name` has returned something that `when` accepts."""
-    original = getattr(module, name)
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
-        if when(result):
-            die()
-        return result
-
-    setattr(module, name, wrapped)
+from tests.support.wrapping import Place, after, always, before, die
 
 
 def arm(step: str) -> None:
@@ -39,21 +14,27 @@ def arm(step: str) -> None:
     from trading.models import Fill, OrderAttempt
     from trading.services import dispatch, ledger, outcomes, updates, worker
 
-    steps: dict[str, Callable[[], None]] = {
-        "before the claim": lambda: before(worker, "claim_next"),
-        "inside the claim's transaction": lambda: before(OrderAttempt, "save"),
-        "after the claim is committed": lambda: after(worker, "claim_next", bool),
-        "after the last look": lambda: after(dispatch, "look_again"),
-        "as the call begins": lambda: before(PaperBroker, "place"),
-        "in the broker after it took the order, before any fill": lambda: before(book, "complete"),
-        "after the broker's answer, before it is read": lambda: after(PaperBroker, "place"),
-        "inside the transaction that saves the answer": lambda: before(outcomes, "close_attempt"),
-        "after the answer is saved": lambda: before(updates, "refresh"),
-        "inside the transaction that books the fill": lambda: after(ledger, "record"),
-        "before the fill's position is saved": lambda: before(Fill.objects, "create"),
-        "after the fill is booked": lambda: after(updates, "apply"),
+    places: dict[str, Place] = {
+        "before the claim": (before, worker, "claim_next", always),
+        "inside the claim's transaction": (before, OrderAttempt, "save", always),
+        "after the claim is committed": (after, worker, "claim_next", bool),
+        "after the last look": (after, dispatch, "look_again", always),
+        "as the call begins": (before, PaperBroker, "place", always),
+        "in the broker after it took the order, before any fill": (
+            before,
+            book,
+            "complete",
+            always,
+        ),
+        "after the broker's answer, before it is read": (after, PaperBroker, "place", always),
+        "inside the transaction that saves the answer": (before, outcomes, "close_attempt", always),
+        "after the answer is saved": (before, updates, "refresh", always),
+        "inside the transaction that books the fill": (after, ledger, "record", always),
+        "before the fill's position is saved": (before, Fill.objects, "create", always),
+        "after the fill is booked": (after, updates, "apply", always),
     }
-    steps[step]()
+    wraps, module, name, when = places[step]
+    wraps(module, name, die, when)
 
 
 STEPS = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import OperationalError
 
-from tests.support.paper_steps import die
+from tests.support.wrapping import Place, after, always, before, die
 
 SENDING = (
     "before the claim",
@@ -65,65 +65,36 @@ def _hold_until(marker: Path) -> Callable[..., None]:
     return hold
 
 
-Accepts = Callable[[Any], bool]
-
-
-def _before(module: Any, name: str, act: Callable[..., Any], _: Accepts) -> None:
-    original = getattr(module, name)
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        act()
-        return original(*args, **kwargs)
-
-    setattr(module, name, wrapped)
-
-
-def _after(module: Any, name: str, act: Callable[..., Any], when: Accepts) -> None:
-    original = getattr(module, name)
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
-        if when(result):
-            act()
-        return result
-
-    setattr(module, name, wrapped)
-
-
-def _always(_: Any) -> bool:
-    return True
-
-
 def _to_a_post(response: Any) -> bool:
     return bool(response.request.method == "POST")
 
 
-def _places() -> dict[str, tuple[Callable[..., None], Any, str, Accepts]]:
+def _places() -> dict[str, Place]:
     from brokers.zerodha.client import KiteClient
     from brokers.zerodha.transport import Road
     from trading.models import Fill, OrderAttempt
     from trading.services import dispatch, ledger, outcomes, updates, worker
 
     return {
-        "before the claim": (_before, worker, "claim_next", _always),
-        "inside the claim's transaction": (_before, OrderAttempt, "save", _always),
-        "after the claim is committed": (_after, worker, "claim_next", bool),
-        BEFORE_THE_LAST_LOOK: (_before, dispatch, "look_again", _always),
-        "after the last look": (_after, dispatch, "look_again", _always),
-        "before the request leaves": (_before, KiteClient, "place", _always),
-        "after the answer's first byte": (_after, Road, "_send", _to_a_post),
-        "after the answer is read": (_after, KiteClient, "place", _always),
+        "before the claim": (before, worker, "claim_next", always),
+        "inside the claim's transaction": (before, OrderAttempt, "save", always),
+        "after the claim is committed": (after, worker, "claim_next", bool),
+        BEFORE_THE_LAST_LOOK: (before, dispatch, "look_again", always),
+        "after the last look": (after, dispatch, "look_again", always),
+        "before the request leaves": (before, KiteClient, "place", always),
+        "after the answer's first byte": (after, Road, "_send", _to_a_post),
+        "after the answer is read": (after, KiteClient, "place", always),
         "inside the transaction that saves the answer": (
-            _before, outcomes, "close_attempt", _always
+            before, outcomes, "close_attempt", always
         ),
-        "after the answer is saved": (_after, outcomes, "sent", _always),
-        "inside the transaction that books the fill": (_after, ledger, "record", _always),
-        "before the fill's position is saved": (_before, Fill.objects, "create", _always),
-        "after the fill is booked": (_after, updates, "apply", _always),
-        "before the cancel leaves": (_before, KiteClient, "cancel", _always),
-        "after the cancel is answered": (_after, KiteClient, "cancel", _always),
-        "before the change leaves": (_before, KiteClient, "modify", _always),
-        "after the change is answered": (_after, KiteClient, "modify", _always),
-        "before the trigger leaves": (_before, KiteClient, "place_trigger", _always),
-        "after the trigger is answered": (_after, KiteClient, "place_trigger", _always),
+        "after the answer is saved": (after, outcomes, "sent", always),
+        "inside the transaction that books the fill": (after, ledger, "record", always),
+        "before the fill's position is saved": (before, Fill.objects, "create", always),
+        "after the fill is booked": (after, updates, "apply", always),
+        "before the cancel leaves": (before, KiteClient, "cancel", always),
+        "after the cancel is answered": (after, KiteClient, "cancel", always),
+        "before the change leaves": (before, KiteClient, "modify", always),
+        "after the change is answered": (after, KiteClient, "modify", always),
+        "before the trigger leaves": (before, KiteClient, "place_trigger", always),
+        "after the trigger is answered": (after, KiteClient, "place_trigger", always),
     }  # fmt: skip

@@ -55,11 +55,6 @@ class Terms:
     expiry: date
     strike: Decimal | None = None
 
-    @property
-    def settled_in_shares(self) -> bool:
-        """Contracts on shares end in delivery: what is in the money takes or gives the shares."""
-        return self.exchange in _CASH_OF and not is_index_underlying(self.underlying)
-
 
 def is_contract(key: InstrumentKey) -> bool:
     """Whether the instrument ends one day, by its exchange or by how it is written."""

@@ -167,9 +167,3 @@ def test_only_contracts_end() -> None:
 def test_tradingviews_name_of_an_option_says_when_it_ends() -> None:
     assert written_terms(InstrumentKey("NSE", "NIFTY261229C26000")) == option("CE")
     assert written_terms(InstrumentKey("NSE", "NIFTYZ2026")) is None
-
-
-def test_contracts_on_shares_end_in_shares() -> None:
-    assert option("CE", underlying="RELIANCE").settled_in_shares
-    assert not option("CE").settled_in_shares
-    assert not Terms("MCX", "FUT", "GOLD", TUESDAY).settled_in_shares
